@@ -1,0 +1,42 @@
+# Everything a contributor runs. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+UV     := $(BIN)/uv
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
+
+.PHONY: venv
+venv: $(STAMP) ## make .venv from the lock file
+
+$(STAMP): requirements/bootstrap.lock requirements/dev.lock pyproject.toml
+	@echo "Making the virtual environment in $(VENV) (about 20 seconds)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements/bootstrap.lock
+	@$(UV) pip install --system-certs --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	@$(UV) pip install --system-certs --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: fmt
+fmt: $(STAMP) ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(STAMP) ## write the lock files anew from pyproject.toml
+	@for target in "pyproject.toml --extra dev -o requirements/dev.lock --no-emit-package clb-mtls-operator" \
+	    "pyproject.toml -o requirements/operator.lock" \
+	    "requirements/bootstrap.in -o requirements/bootstrap.lock" \
+	    "requirements/toolchain.in -o requirements/toolchain.lock"; do \
+	  $(UV) pip compile --system-certs --upgrade --generate-hashes --universal --python-version 3.11 \
+	    --no-annotate --no-header --quiet $$target; \
+	done
+	@echo "Lock files written. Next: make test"

@@ -1,0 +1,1 @@
+"""The cloud's API behind the certificate store and load balancer ports."""

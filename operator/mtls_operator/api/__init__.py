@@ -1,0 +1,1 @@
+"""The three kinds as types: schema, CEL rules, defaults, parsing and status."""

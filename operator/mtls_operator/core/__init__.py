@@ -1,0 +1,1 @@
+"""Pure decisions: observed, desired, plan, outcome. No await; `now` is an argument."""

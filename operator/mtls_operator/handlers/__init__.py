@@ -1,0 +1,1 @@
+"""The only package that imports kopf: it turns watch events into keys."""

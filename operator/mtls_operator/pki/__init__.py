@@ -1,0 +1,1 @@
+"""X.509 without Kubernetes, cloud, clock or network."""
