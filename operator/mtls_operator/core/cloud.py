@@ -1,0 +1,190 @@
+"""What the cloud holds, in our words: load balancers, listeners, rules, targets, certificates.
+
+Pure values without wire names; `adapters.tencent.shapes` makes them from replies. Used by the
+plan, the executor and the ports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+LoadBalancerId = NewType("LoadBalancerId", str)
+ListenerId = NewType("ListenerId", str)
+LocationId = NewType("LocationId", str)
+CertId = NewType("CertId", str)
+Fingerprint = NewType("Fingerprint", str)
+"""SHA-256 of the DER certificate, lower-case hexadecimal."""
+
+
+class CertificateKind(StrEnum):
+    """What the certificate service was told a certificate is for."""
+
+    SERVER = "server"
+    CA = "CA"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadBalancer:
+    """A load balancer as far as we use one.
+
+    Attributes:
+        addresses: its virtual IP addresses.
+        tags: tag key to tag value.
+    """
+
+    id: LoadBalancerId
+    region: str
+    addresses: tuple[str, ...]
+    tags: dict[str, str]
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsBinding:
+    """What a listener or a domain presents and whom it admits."""
+
+    mutual: bool
+    """Client certificates are asked for."""
+    required: bool
+    """A client without one is refused."""
+    certificate_id: CertId | None
+    ca_certificate_id: CertId | None
+    further_certificate_ids: tuple[CertId, ...] = ()
+
+    def admits_only(self, ca: CertId) -> bool:
+        """Tell whether nobody gets in without a certificate of this CA."""
+        return self.mutual and self.required and self.ca_certificate_id == ca
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """How a rule probes its targets; times in seconds."""
+
+    enabled: bool
+    domain: str
+    """The Host that the probe sends; empty = the cloud's choice."""
+    path: str
+    method: str
+    interval: int
+    timeout: int
+    healthy_threshold: int
+    unhealthy_threshold: int
+    codes: frozenset[str]
+    """Classes that count as healthy: `1xx` … `5xx`."""
+
+    def is_met_by(self, actual: HealthCheck) -> bool:
+        """Tell whether `actual` does what this one asks for; what we leave to the cloud is not compared."""
+        if not self.enabled:
+            return not actual.enabled
+        if self.domain and self.domain != actual.domain:
+            return False
+        return _without_domain(self) == _without_domain(actual)
+
+
+def _without_domain(check: HealthCheck) -> tuple[object, ...]:
+    return (
+        check.enabled,
+        check.path,
+        check.method.upper(),
+        check.interval,
+        check.timeout,
+        check.healthy_threshold,
+        check.unhealthy_threshold,
+        check.codes,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Endpoint:
+    """Where a target listens: an instance, or an address, and a port. Its identity in the cloud."""
+
+    instance_id: str = ""
+    address: str = ""
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.instance_id or self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A real server behind a rule; weight 0 gets no new connections."""
+
+    endpoint: Endpoint
+    weight: int
+
+
+class TargetHealth(StrEnum):
+    """The cloud's verdict about a target."""
+
+    ALIVE = "Alive"
+    DEAD = "Dead"
+    UNKNOWN = "Unknown"
+    UNCHECKED = "Close"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A forwarding rule: one domain and path of a listener."""
+
+    id: LocationId
+    domain: str
+    path: str
+    default: bool
+    http2: bool
+    scheduler: str
+    backend_protocol: str
+    session_seconds: int
+    health_check: HealthCheck
+    tls: TlsBinding | None
+    targets: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A listener with its rules; `tls` is None where the domains carry their own (SNI on)."""
+
+    id: ListenerId
+    name: str
+    protocol: str
+    port: int
+    sni: bool
+    tls: TlsBinding | None
+    create_time: str
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudCertificate:
+    """An uploaded certificate that carries our tags."""
+
+    id: CertId
+    kind: CertificateKind
+    fingerprint: Fingerprint
+    owner: CertificateOwner
+    uploaded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateOwner:
+    """The object that a certificate was uploaded for, as its tags say."""
+
+    cluster: str
+    namespace: str
+    name: str
+    uid: str
+
+
+class Family(StrEnum):
+    """Listeners of one family cannot share a port of a load balancer."""
+
+    TCP = "TCP"
+    UDP = "UDP"
+
+
+def family(protocol: str) -> Family:
+    """Return the family of a listener's protocol (cloud documentation 214/32516)."""
+    return Family.UDP if protocol in {"UDP", "QUIC"} else Family.TCP

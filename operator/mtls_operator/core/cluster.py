@@ -1,0 +1,110 @@
+"""What the cluster holds besides our own kinds, reduced to what decisions use.
+
+Pure values; `adapters.kube.shapes` makes them from API objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from mtls_operator.api.meta import ObjectRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A cluster node.
+
+    Attributes:
+        ready: the Ready condition: True, False, or None for Unknown.
+        ready_since: when that condition last changed.
+    """
+
+    name: str
+    uid: str
+    provider_id: str
+    internal_ip: str
+    labels: Mapping[str, str]
+    taints: frozenset[str]
+    ready: bool | None
+    ready_since: datetime | None
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePort:
+    """One port of a Service; `node_port` is 0 while none is allotted."""
+
+    name: str
+    port: int
+    node_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A Service as far as nodes forward to it."""
+
+    ref: ObjectRef
+    type: str
+    ports: tuple[ServicePort, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """A namespace and its labels, which access rules select by."""
+
+    name: str
+    labels: Mapping[str, str]
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who an object belongs to: the controller owner reference."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A Secret; its content never shows in a repr.
+
+    Attributes:
+        uid: empty for one that is not created yet.
+        resource_version: what an update must still find.
+    """
+
+    ref: ObjectRef
+    type: str
+    data: Mapping[str, bytes] = field(repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    owner: Owner | None = None
+    uid: str = ""
+    resource_version: str = ""
+
+    def belongs_to(self, uid: str) -> bool:
+        """Tell whether the object with this uid made the Secret."""
+        return self.owner is not None and self.owner.uid == uid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigMap:
+    """A ConfigMap."""
+
+    ref: ObjectRef
+    data: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    owner: Owner | None = None
+    uid: str = ""
+    resource_version: str = ""
+
+    def belongs_to(self, uid: str) -> bool:
+        """Tell whether the object with this uid made the ConfigMap."""
+        return self.owner is not None and self.owner.uid == uid

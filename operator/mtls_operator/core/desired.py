@@ -1,0 +1,98 @@
+"""The listener that a manifest asks for, and what was observed of it.
+
+Pure values, the two sides that `core.listener_plan` compares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from mtls_operator.core.actions import Tls
+    from mtls_operator.core.cloud import (
+        CertId,
+        Endpoint,
+        Fingerprint,
+        HealthCheck,
+        Listener,
+        LocationId,
+        Target,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredRoute:
+    """A path of a domain and the targets behind it."""
+
+    path: str
+    scheduler: str
+    backend_protocol: str
+    session_seconds: int
+    health_check: HealthCheck
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredDomain:
+    """A domain with its routes; `tls` only where SNI is on."""
+
+    name: str
+    default: bool
+    http2: bool
+    tls: Tls | None
+    routes: tuple[DesiredRoute, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredListener:
+    """The whole listener.
+
+    Attributes:
+        name: carries our cluster id and the object's uid, which is how we know it again.
+        secrets: the Secret behind each server certificate, for the plan's sentences.
+        drain_period: how long a target keeps weight 0 before it is unbound.
+    """
+
+    name: str
+    port: int
+    sni: bool
+    tls: Tls | None
+    domains: tuple[DesiredDomain, ...]
+    secrets: Mapping[Fingerprint, str]
+    drain_period: timedelta = timedelta(seconds=30)
+
+    def routes(self) -> Iterator[tuple[DesiredDomain, DesiredRoute]]:
+        """Yield every route with its domain."""
+        for domain in self.domains:
+            for route in domain.routes:
+                yield domain, route
+
+    def bindings(self) -> Iterator[Tls]:
+        """Yield every TLS binding that the manifest asks for."""
+        if self.tls is not None:
+            yield self.tls
+        for domain in self.domains:
+            if domain.tls is not None:
+                yield domain.tls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedListener:
+    """What the cloud has for the object.
+
+    Attributes:
+        listener: ours, with its rules and targets; None when there is none.
+        uploads: our server certificates in the cloud.
+        unused: our uploads for this object that nothing uses any more.
+        draining_since: since when a target that should go has had weight 0.
+    """
+
+    listener: Listener | None
+    uploads: Mapping[Fingerprint, CertId]
+    unused: tuple[CertId, ...] = ()
+    draining_since: Mapping[tuple[LocationId, Endpoint], datetime] = field(default_factory=dict)

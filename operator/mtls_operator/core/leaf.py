@@ -1,0 +1,157 @@
+"""Whether a stored leaf certificate is still the wanted one, and if not, why.
+
+Pure: the caller reads the Secret and passes `now`. Client certificates and the listeners' server
+certificates are judged by the same checks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from mtls_operator.pki.error import PkiError
+from mtls_operator.pki.inspect import Facts, inspect_certificate, load_chain, signed_by
+from mtls_operator.pki.issue import capped_not_after
+from mtls_operator.pki.keys import KeySpec, PrivateKey, key_from_pem, same_key
+from mtls_operator.pki.renewal import renewal_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from mtls_operator.core.cluster import Secret
+    from mtls_operator.pki.names import Subject, SubjectAltNames
+    from mtls_operator.pki.profiles import Profile
+
+TLS_CRT: Final = "tls.crt"
+TLS_KEY: Final = "tls.key"
+CA_CRT: Final = "ca.crt"
+RENEWED_BY: Final = "mtls.clb-operator.dev/renew"
+"""Annotation of the Secret: the value of the object's annotation of that name when it was issued."""
+
+_SLACK: Final = timedelta(minutes=10)
+"""Backdating and whole seconds keep a stored lifetime from equalling the wanted one to the letter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedLeaf:
+    """What a certificate should be.
+
+    Attributes:
+        keep_key: a renewal uses the stored key again.
+        renew_token: value of the object's renew annotation; a change asks for a new certificate.
+        seed: what makes the renewal jitter stable, the object's uid.
+    """
+
+    profile: Profile
+    subject: Subject
+    names: SubjectAltNames
+    key: KeySpec
+    duration: timedelta
+    renew_before: timedelta
+    keep_key: bool
+    renew_token: str
+    seed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLeaf:
+    """A certificate with its key, as read from a Secret."""
+
+    chain: tuple[x509.Certificate, ...]
+    key: PrivateKey
+    facts: Facts
+    renew_token: str
+
+    def renewal_time(self, wanted: WantedLeaf) -> datetime:
+        """Return when it should be replaced."""
+        return renewal_time(self.facts.not_before, self.facts.not_after, wanted.renew_before, wanted.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """All facts that one check may use."""
+
+    wanted: WantedLeaf
+    stored: StoredLeaf
+    issuer: x509.Certificate
+    now: datetime
+
+
+def read_leaf(secret: Secret) -> StoredLeaf | None:
+    """Parse a Secret's certificate and key; None when either is absent or damaged."""
+    try:
+        chain = load_chain(secret.data.get(TLS_CRT, b""))
+        key = key_from_pem(secret.data.get(TLS_KEY, b""))
+    except PkiError:
+        return None
+    if not chain:
+        return None
+    token = secret.annotations.get(RENEWED_BY, "")
+    return StoredLeaf(chain=chain, key=key, facts=inspect_certificate(chain[0]), renew_token=token)
+
+
+def why_issue(
+    wanted: WantedLeaf, stored: StoredLeaf | None, issuer: x509.Certificate, now: datetime
+) -> str | None:
+    """Return why a certificate has to be issued, None when the stored one will do.
+
+    The first reason found is given; each of them leads to the same work.
+    """
+    if stored is None:
+        return "there is no usable certificate yet"
+    case = _Case(wanted=wanted, stored=stored, issuer=issuer, now=now)
+    return next((reason for check, reason in _CHECKS if check(case)), None)
+
+
+def _key_mismatch(case: _Case) -> bool:
+    """Somebody edited the Secret by hand."""
+    return not same_key(case.stored.chain[0], case.stored.key)
+
+
+def _signed_by_other_ca(case: _Case) -> bool:
+    """The authority was made anew, or caRef of a listener changed."""
+    return not signed_by(case.stored.chain[0], case.issuer)
+
+
+def _names_differ(case: _Case) -> bool:
+    facts = case.stored.facts
+    return facts.subject != case.wanted.subject or facts.names != case.wanted.names
+
+
+def _key_spec_differs(case: _Case) -> bool:
+    return KeySpec.of(case.stored.key) != case.wanted.key
+
+
+def _duration_differs(case: _Case) -> bool:
+    """Compared with what would be issued, since a leaf is cut to its issuer's lifetime."""
+    facts = case.stored.facts
+    begin = facts.not_before
+    wanted_end = capped_not_after(begin, case.wanted.duration, case.issuer)
+    return abs(wanted_end - facts.not_after) > _SLACK
+
+
+def _renewal_requested(case: _Case) -> bool:
+    return bool(case.wanted.renew_token) and case.stored.renew_token != case.wanted.renew_token
+
+
+def _renewal_due(case: _Case) -> bool:
+    """Not for a leaf cut to its issuer's end: a new one would be cut to the same moment."""
+    facts = case.stored.facts
+    if case.now < case.stored.renewal_time(case.wanted):
+        return False
+    return capped_not_after(case.now, case.wanted.duration, case.issuer) > facts.not_after
+
+
+_CHECKS: Final[tuple[tuple[Callable[[_Case], bool], str], ...]] = (
+    (_key_mismatch, "the stored key does not belong to the stored certificate"),
+    (_signed_by_other_ca, "the stored certificate was signed by another authority"),
+    (_names_differ, "the names in the manifest changed"),
+    (_key_spec_differs, "the key algorithm or size in the manifest changed"),
+    (_duration_differs, "the duration in the manifest changed"),
+    (_renewal_requested, "the renew annotation asks for it"),
+    (_renewal_due, "it is time to renew"),
+)

@@ -1,0 +1,177 @@
+"""Who may ask an authority for what: namespaces, names, durations, keys.
+
+Pure. A denial names the rule, the value and what would be allowed, so that the requester can
+change the manifest or ask the authority's owner for exactly that. Called by the ClientCert and
+MutualTLSListener reconcilers.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+
+from mtls_operator.api.authority import NamespacesFrom
+from mtls_operator.core.reasons import Reason
+from mtls_operator.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mtls_operator.api.authority import CertificateAuthority, ClientCertPolicy, NamespaceAccess
+    from mtls_operator.api.client_cert import ClientCert
+    from mtls_operator.api.selector import LabelSelector
+
+_DELIMITERS = re.compile(r"([./@:])")
+_ONE_LABEL = re.compile(r"[A-Za-z0-9_-]+\Z")
+
+
+def matches(pattern: str, value: str, *, namespace: str) -> bool:
+    """Tell whether a policy pattern admits a name.
+
+    `*` stands for exactly one label, `${namespace}` for the requester's namespace; both are whole
+    labels. Labels end at `.`, `/`, `@` and `:`, so `*.team-a` never admits `a.b.team-a`, and the
+    same rule serves host names, addresses and URIs.
+    """
+    wanted, given = _DELIMITERS.split(pattern), _DELIMITERS.split(value)
+    if len(wanted) != len(given):
+        return False
+    return all(_label_matches(w, g, namespace) for w, g in zip(wanted, given, strict=True))
+
+
+def _label_matches(wanted: str, given: str, namespace: str) -> bool:
+    if wanted == "*":
+        return _ONE_LABEL.match(given) is not None
+    return given == (namespace if wanted == "${namespace}" else wanted)
+
+
+def selector_matches(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
+    """Tell whether labels satisfy a Kubernetes label selector; no selector admits nothing."""
+    if selector is None:
+        return False
+    if any(labels.get(key) != value for key, value in selector.match_labels.items()):
+        return False
+    return all(_expression_matches(e.key, e.operator, e.values, labels) for e in selector.match_expressions)
+
+
+def _expression_matches(key: str, operator: str, values: Sequence[str], labels: Mapping[str, str]) -> bool:
+    match operator:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels
+
+
+def admits(access: NamespaceAccess, *, home: str, namespace: str, labels: Mapping[str, str]) -> bool:
+    """Tell whether an authority of namespace `home` admits objects of `namespace`."""
+    if namespace == home:
+        return True
+    match access.namespaces.from_:
+        case NamespacesFrom.ALL:
+            return True
+        case NamespacesFrom.SELECTOR:
+            return selector_matches(access.namespaces.selector, labels)
+        case _:
+            return False
+
+
+def require_access(
+    authority: CertificateAuthority, access: NamespaceAccess, what: str, *, namespace: str, labels: Mapping[str, str]
+) -> None:
+    """Refuse a namespace that the authority does not admit.
+
+    Args:
+        authority: whose access is asked for.
+        access: the part of its `access` that counts here.
+        what: that part's field name, `clientCerts` or `listeners`.
+        namespace: the requester's.
+        labels: that namespace's labels.
+
+    Raises:
+        SpecError: with reason NamespaceNotAllowed.
+    """
+    if admits(access, home=authority.metadata.namespace, namespace=namespace, labels=labels):
+        return
+    rule = access.namespaces.from_.value
+    raise SpecError(
+        Reason.NAMESPACE_NOT_ALLOWED,
+        f"CertificateAuthority {authority.metadata.namespace}/{authority.metadata.name} does not admit namespace "
+        f"{namespace}: its access.{what}.namespaces is {rule}. "
+        f"Its owner can set from: All, or from: Selector with a label that {namespace} carries.",
+    )
+
+
+def require_names(authority: CertificateAuthority, request: ClientCert) -> None:
+    """Refuse a client certificate that the authority's policy does not allow.
+
+    Raises:
+        SpecError: with reason NameNotAllowed or NameConflict, naming the rule and the value.
+    """
+    policy, namespace, spec = authority.spec.client_cert_policy, request.metadata.namespace, request.spec
+    common_name = request.common_name()
+    if common_name == authority.spec.subject.common_name:
+        raise SpecError(
+            Reason.NAME_CONFLICT,
+            f"common name {common_name!r} is the authority's own; "
+            "mutual authentication needs the two to differ. Choose another spec.subject.commonName.",
+        )
+    _require_patterns("clientCertPolicy.allowedCommonNames", policy.allowed_common_names, [common_name], namespace)
+    _require_patterns("clientCertPolicy.allowedOrganizations", policy.allowed_organizations, spec.subject.organizations, namespace)
+    _require_patterns("clientCertPolicy.allowedDNSNames", policy.allowed_dns_names, spec.dns_names, namespace)
+    _require_patterns("clientCertPolicy.allowedURIs", policy.allowed_uris, spec.uris, namespace)
+    _require_patterns("clientCertPolicy.allowedEmailAddresses", policy.allowed_email_addresses, spec.email_addresses, namespace)
+    _require_ranges(policy.allowed_ip_ranges, spec.ip_addresses)
+    _require_key_and_duration(policy, request)
+
+
+def _require_patterns(rule: str, patterns: Iterable[str], values: Iterable[str], namespace: str) -> None:
+    allowed = tuple(patterns)
+    for value in values:
+        if not any(matches(pattern, value, namespace=namespace) for pattern in allowed):
+            raise _denied(rule, value, allowed)
+
+
+def _require_ranges(ranges: Iterable[str], addresses: Iterable[str]) -> None:
+    allowed = tuple(ranges)
+    networks = [ipaddress.ip_network(text, strict=False) for text in allowed]
+    for text in addresses:
+        address = ipaddress.ip_address(text)
+        if not any(address in network for network in networks):
+            raise _denied("clientCertPolicy.allowedIPRanges", text, allowed)
+
+
+def _require_key_and_duration(policy: ClientCertPolicy, request: ClientCert) -> None:
+    algorithm = request.spec.private_key.algorithm
+    if algorithm not in policy.allowed_key_algorithms:
+        raise _denied("clientCertPolicy.allowedKeyAlgorithms", algorithm, tuple(policy.allowed_key_algorithms))
+    if policy.max_duration is not None and request.spec.duration > policy.max_duration:
+        hours = round(policy.max_duration.total_seconds() / 3600)
+        raise SpecError(
+            Reason.NAME_NOT_ALLOWED,
+            f"spec.duration is longer than clientCertPolicy.maxDuration ({hours}h). Shorten it.",
+        )
+
+
+def require_server_names(authority: CertificateAuthority, names: Iterable[str], *, namespace: str) -> None:
+    """Refuse server names that a listener of another namespace may not have certified.
+
+    Raises:
+        SpecError: with reason NameNotAllowed.
+    """
+    if namespace == authority.metadata.namespace:
+        return
+    allowed = authority.spec.server_cert_policy.allowed_dns_names
+    _require_patterns("serverCertPolicy.allowedDNSNames", allowed, names, namespace)
+
+
+def _denied(rule: str, value: str, allowed: Sequence[str]) -> SpecError:
+    listed = ", ".join(allowed) or "nothing"
+    return SpecError(
+        Reason.NAME_NOT_ALLOWED,
+        f"{rule} does not allow {value!r}; allowed: {listed}. "
+        "Change the manifest, or ask the authority's owner to list it.",
+    )
