@@ -153,12 +153,10 @@ def capped_not_after(*, duration: timedelta, issuer: x509.Certificate, now: date
     """
     name = common_name_of(issuer.subject)
     if now < issuer.not_valid_before_utc:
-        raise PkiError(
-            f"the CA {name!r} is not valid before {issuer.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}"
-        )
+        raise PkiError(f"the CA {name!r} is not valid before {issuer.not_valid_before_utc.isoformat()}")
     if now >= issuer.not_valid_after_utc:
         raise PkiError(
-            f"the CA {name!r} expired at {issuer.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}; rotate it first"
+            f"the CA {name!r} expired at {issuer.not_valid_after_utc.isoformat()}; rotate it first"
         )
     return min(_whole_seconds(now) + duration, issuer.not_valid_after_utc)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROUNDS: Final = 2048
 
 # Without 0 O 1 I l, which people confuse when they type the password into a phone.
-PASSWORD_ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+UNAMBIGUOUS: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 PASSWORD_LENGTH: Final = 20
 
 
@@ -128,4 +128,4 @@ def opens_pkcs12(data: bytes, password: str) -> Contents | None:
 
 def new_password() -> str:
     """Make a password of 20 characters that can be read aloud and typed, with some 116 bits of chance."""
-    return "".join(secrets.choice(PASSWORD_ALPHABET) for _ in range(PASSWORD_LENGTH))
+    return "".join(secrets.choice(UNAMBIGUOUS) for _ in range(PASSWORD_LENGTH))

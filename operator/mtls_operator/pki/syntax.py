@@ -71,7 +71,7 @@ def canonical_host(value: str) -> str:
     if len(host) > MAX_DNS_NAME or not all(_is_label(label) for label in labels):
         raise PkiError(
             f"DNS name {value!r} is not valid: labels of letters, digits and hyphens, international ones "
-            f"in their xn-- form, no dot at the end, {MAX_DNS_NAME} characters at most, `*` only as the first label"
+            f"in their xn-- form, no dot at the end, {MAX_DNS_NAME} characters at most, `*` only at the front"
         )
     if labels[-1].isdigit():
         raise PkiError(f"DNS name {value!r} is not valid: it looks like an IP address; use ipAddresses")
