@@ -98,7 +98,7 @@ def issue_root(*, subject: Subject, key: PrivateKey, duration: timedelta, now: d
         issuer_name=name,
         authority_key_id=x509.AuthorityKeyIdentifier(_key_digest(key.public_key()), None, None),
         not_before=_whole_seconds(now) - BACKDATE,
-        not_after=_whole_seconds(now) + duration,
+        not_after=_end(duration, now),
     )
     return _sign(template, key)
 
@@ -146,8 +146,6 @@ def issue_leaf(
 def capped_not_after(*, duration: timedelta, issuer: x509.Certificate, now: datetime) -> datetime:
     """Return when a leaf issued now ends: after `duration`, or with its issuer when that is sooner.
 
-    It was capped when the result is before `now + duration`: the CA is then due for rotation.
-
     Raises:
         PkiError: the issuer is not valid now.
     """
@@ -158,7 +156,12 @@ def capped_not_after(*, duration: timedelta, issuer: x509.Certificate, now: date
         raise PkiError(
             f"the CA {name!r} expired at {issuer.not_valid_after_utc.isoformat()}; rotate it first"
         )
-    return min(_whole_seconds(now) + duration, issuer.not_valid_after_utc)
+    return min(_end(duration, now), issuer.not_valid_after_utc)
+
+
+def is_capped(*, duration: timedelta, issuer: x509.Certificate, now: datetime) -> bool:
+    """Whether a leaf issued now would be cut at its issuer's end: the CA is then due for rotation."""
+    return issuer.not_valid_after_utc < _end(duration, now)
 
 
 def subject_key_id(certificate: x509.Certificate) -> bytes:
@@ -245,6 +248,10 @@ def _hash_for(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
 def _is_ca(certificate: x509.Certificate) -> bool:
     constraints = extension_of(certificate, x509.BasicConstraints)
     return constraints is not None and constraints.ca
+
+
+def _end(duration: timedelta, now: datetime) -> datetime:
+    return _whole_seconds(_whole_seconds(now) + duration)
 
 
 def _whole_seconds(now: datetime) -> datetime:

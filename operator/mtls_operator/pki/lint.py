@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
-from mtls_operator.pki.error import PkiError
 from mtls_operator.pki.keys import KeySpec
 from mtls_operator.pki.profiles import Usage
 
@@ -28,6 +27,9 @@ def lint_certificate(certificate: x509.Certificate, profile: Profile) -> tuple[s
     """Return what is wrong with a certificate of this profile, a phrase each; nothing when it is clean.
 
     The signature is not looked at.
+
+    Raises:
+        PkiError: the key is of a kind that no profile takes.
     """
     return (
         *_frame_findings(certificate, profile),
@@ -45,10 +47,6 @@ def _frame_findings(certificate: x509.Certificate, profile: Profile) -> Iterator
         yield "the validity ends before it begins"
     if not profile.is_ca and certificate.issuer == certificate.subject:
         yield "the subject is the issuer's"
-    try:
-        KeySpec.of(certificate.public_key())
-    except PkiError as error:
-        yield str(error)
 
 
 def _extension_findings(certificate: x509.Certificate, profile: Profile) -> Iterator[str]:

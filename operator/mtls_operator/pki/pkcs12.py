@@ -41,9 +41,9 @@ class Pkcs12Profile(StrEnum):
     LEGACY = "Legacy"
 
 
-# The object identifier, in DER, of the scheme that encrypts the bags: it stands in clear in the file.
-_SCHEME_MARKERS: Final = {
-    Pkcs12Profile.MODERN: bytes.fromhex("06092a864886f70d01050d"),  # PBES2
+# The object identifier, in DER, of the cipher of the bags: it stands in clear in the file.
+_CIPHER_MARKERS: Final = {
+    Pkcs12Profile.MODERN: bytes.fromhex("060960864801650304012a"),  # aes256-CBC
     Pkcs12Profile.LEGACY: bytes.fromhex("060a2a864886f70d010c0103"),  # pbeWithSHAAnd3-KeyTripleDES-CBC
 }
 
@@ -122,7 +122,7 @@ def opens_pkcs12(data: bytes, password: str) -> Contents | None:
         certificate=store.cert.certificate,
         chain=tuple(other.certificate for other in store.additional_certs),
         friendly_name=(store.cert.friendly_name or b"").decode(errors="replace"),
-        profile=next((profile for profile, marker in _SCHEME_MARKERS.items() if marker in data), None),
+        profile=next((profile for profile, marker in _CIPHER_MARKERS.items() if marker in data), None),
     )
 
 

@@ -53,31 +53,24 @@ def verify_leaf(
     if not chain or not roots:
         raise PkiError("there is no certificate to verify, or no root to verify it with")
     leaf, *others = chain
+    policy = PolicyBuilder().store(Store(list(roots))).time(now)
     try:
-        return tuple(_verify(leaf, others, _policy(roots, now), usage))
+        return tuple(_verify(leaf, others, policy, usage))
     except (VerificationError, x509.UnsupportedGeneralNameType, ValueError) as error:
         name = common_name_of(leaf.subject)
         raise PkiError(f"the {usage.lower()} certificate {name!r} does not verify: {error}") from None
 
 
-def _policy(roots: Sequence[x509.Certificate], now: datetime) -> PolicyBuilder:
-    any_names = ExtensionPolicy.webpki_defaults_ee().may_be_present(
-        x509.SubjectAlternativeName, Criticality.AGNOSTIC, None
-    )
-    return (
-        PolicyBuilder()
-        .store(Store(list(roots)))
-        .time(now)
-        .extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=any_names)
-    )
-
-
 def _verify(
     leaf: x509.Certificate, others: list[x509.Certificate], policy: PolicyBuilder, usage: Usage
 ) -> list[x509.Certificate]:
-    if usage is Usage.CLIENT:
-        return policy.build_client_verifier().verify(leaf, others).chain
-    return policy.build_server_verifier(_own_name(leaf)).verify(leaf, others)
+    if usage is Usage.SERVER:
+        return policy.build_server_verifier(_own_name(leaf)).verify(leaf, others)
+    any_names = ExtensionPolicy.webpki_defaults_ee().may_be_present(
+        x509.SubjectAlternativeName, Criticality.AGNOSTIC, None
+    )
+    policy = policy.extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=any_names)
+    return policy.build_client_verifier().verify(leaf, others).chain
 
 
 def _own_name(leaf: x509.Certificate) -> Subject:
