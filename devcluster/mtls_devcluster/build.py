@@ -6,7 +6,6 @@ by the test suite.
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from mtls_devcluster.binaries import PACKAGES, Binaries, Search, find_binaries
 from mtls_devcluster.errors import ProcessFailed
 from mtls_devcluster.locks import exclusive
 from mtls_devcluster.paths import GO_MODULE
-from mtls_devcluster.processes import Program, Supervisor
+from mtls_devcluster.processes import Program, Supervisor, stop_recorded
 from mtls_devcluster.progress import Progress
 from mtls_devcluster.toolchain import ensure_go, wanted_versions
 from mtls_devcluster.versions import ControlPlaneVersions, Version
@@ -105,7 +104,8 @@ def _build_one(
         },
         directory=GO_MODULE,
     )
-    logs = Path(tempfile.mkdtemp(prefix="mtls-devcluster-build-"))
+    logs = folder.parent / "log"
+    stop_recorded(logs)  # a killed launcher's go may still be on its way out
     try:
         with Supervisor(logs) as supervisor:
             build = supervisor.start(program)
