@@ -1,0 +1,127 @@
+"""Listeners as the text of nginx.conf and the files it refers to.
+
+Pure. Called by `NginxDataPlane`, which compares, writes and reloads.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clb_simulator.dataplane.model import DataPlaneError, Listener
+from clb_simulator.dataplane.nginx_files import TlsFiles
+from clb_simulator.dataplane.nginx_location import Target
+from clb_simulator.dataplane.nginx_server import Surroundings, listener_blocks
+from clb_simulator.dataplane.nginx_syntax import block
+from clb_simulator.dataplane.switches import Switches
+
+CONTROL_SOCKET = "control.sock"
+
+# One worker, so that round robin and least connections are exact without shared memory zones, which cost
+# most of a reload when there are thousands of routes.
+_PROCESS = (
+    "worker_processes 1;",
+    "worker_shutdown_timeout 60s;",
+    "pid nginx.pid;",
+    "error_log error.log crit;",
+)
+_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+_HTTP = (
+    "access_log off;",
+    "server_tokens off;",
+    "server_names_hash_bucket_size 256;",
+    "server_names_hash_max_size 16384;",
+    "map_hash_bucket_size 256;",
+    "map_hash_max_size 16384;",
+    "variables_hash_max_size 16384;",
+    "variables_hash_bucket_size 128;",
+    # The documented defaults of CLB's custom configuration.
+    "client_max_body_size 60m;",
+    "keepalive_timeout 75s;",
+    "proxy_connect_timeout 4s;",
+    "proxy_read_timeout 60s;",
+    # A worker that a reload retires still answers one more request on a connection in use.
+    "keepalive_min_timeout 5s;",
+    "proxy_http_version 1.1;",
+    "proxy_buffering on;",
+    "proxy_set_header Host $http_host;",
+    "proxy_set_header Connection $backend_connection;",
+    "proxy_set_header Upgrade $http_upgrade;",
+    "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+    "proxy_set_header X-Client-Proto $scheme;",
+    "proxy_ssl_verify off;",
+    "proxy_ssl_server_name on;",
+    "proxy_ssl_name $host;",
+    "grpc_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+    "grpc_set_header X-Client-Proto $scheme;",
+    "grpc_ssl_verify off;",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What nginx is to serve: directives of the http block, and TLS files by name below the folder."""
+
+    body: str
+    files: dict[str, str] = field(repr=False)
+
+
+def render(
+    listeners: tuple[Listener, ...], dead: frozenset[Target], switches: Switches, directory: Path
+) -> Rendering:
+    """Return the configuration of the listeners.
+
+    Raises:
+        DataPlaneError: if two listeners share a socket, or a value cannot be written.
+    """
+    _refuse_shared_sockets(listeners)
+    files = TlsFiles(directory)
+    around = Surroundings(dead, files, switches)
+    protocols = "TLSv1.2 TLSv1.3" if switches.tls13 else "TLSv1.2"
+    lines = [f"ssl_protocols {protocols};"]
+    for number, listener in enumerate(listeners):
+        lines += listener_blocks(listener, number, around)
+    return Rendering("\n".join(lines), files.contents)
+
+
+def configuration(body: str, generation: int, run_as: str | None) -> str:
+    """Return the whole nginx.conf.
+
+    Args:
+        body: the listeners.
+        generation: what the control socket answers, by which a reload is known to be live.
+        run_as: the user of the workers; None unless nginx is started by root, who would drop to nobody.
+    """
+    temporary = [f"{name}_temp_path temp/{name};" for name in _TEMPORARY]
+    connection = block("map $http_upgrade $backend_connection", ["default upgrade;", '"" close;'])
+    http = [*_HTTP, *temporary, *connection, *body.splitlines(), *_control_server(generation)]
+    lines = [
+        *([f"user {run_as};"] if run_as else []),
+        *_PROCESS,
+        *block("events", ["worker_connections 8192;"]),
+        *block("http", http),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _control_server(generation: int) -> list[str]:
+    # Its idle connections end when a worker is retired, and a worker closes its listening sockets before
+    # its idle connections: that is how the end of the old generation is seen.
+    return block(
+        "server",
+        [
+            f"listen unix:{CONTROL_SOCKET};",
+            "keepalive_timeout 30d;",
+            "keepalive_min_timeout 0;",
+            *block("location /", [f'return 200 "{generation}";']),
+        ],
+    )
+
+
+def _refuse_shared_sockets(listeners: tuple[Listener, ...]) -> None:
+    taken: dict[tuple[str, int], str] = {}
+    for listener in listeners:
+        other = taken.setdefault((listener.address, listener.port), listener.listener_id)
+        if other != listener.listener_id:
+            raise DataPlaneError(
+                f"Listeners {other} and {listener.listener_id} both want {listener.address}:{listener.port}."
+            )
