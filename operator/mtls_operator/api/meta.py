@@ -1,0 +1,128 @@
+"""What the three kinds share: names in the API, object metadata, conditions.
+
+Pure constants and values. Imported by every layer that speaks of our objects.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from mtls_operator.api.model import ApiModel, Time
+
+GROUP: Final = "mtls.clb-operator.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+CATEGORY: Final = "mtls"
+FINALIZER: Final = f"{GROUP}/cleanup"
+
+ROTATE_ANNOTATION: Final = f"{GROUP}/rotate"
+RENEW_ANNOTATION: Final = f"{GROUP}/renew"
+PAUSED_ANNOTATION: Final = f"{GROUP}/paused"
+PLAN_ONLY_ANNOTATION: Final = f"{GROUP}/plan-only"
+
+MANAGED_LABEL: Final = f"{GROUP}/managed"
+"""`true` on every Secret and ConfigMap that the operator made: what its informers select."""
+WATCH_LABEL: Final = f"{GROUP}/watch"
+"""On somebody else's Secret: a change of it is followed at once instead of at the resync."""
+OWNER_KIND_LABEL: Final = f"{GROUP}/owner-kind"
+OWNER_UID_LABEL: Final = f"{GROUP}/owner-uid"
+"""The uid and not the name, since a label's value ends at 63 characters and a name may have 253."""
+
+
+class Kind(StrEnum):
+    """The kinds of the group."""
+
+    CERTIFICATE_AUTHORITY = "CertificateAuthority"
+    CLIENT_CERT = "ClientCert"
+    MUTUAL_TLS_LISTENER = "MutualTLSListener"
+
+    @property
+    def plural(self) -> str:
+        """The name in the REST path."""
+        return _PLURALS[self]
+
+    @property
+    def singular(self) -> str:
+        """The lower-case name that kubectl takes, too."""
+        return self.value.lower()
+
+    @property
+    def short_name(self) -> str:
+        """The name for people in a hurry."""
+        return _SHORT_NAMES[self]
+
+
+_PLURALS: Final[Mapping[Kind, str]] = {
+    Kind.CERTIFICATE_AUTHORITY: "certificateauthorities",
+    Kind.CLIENT_CERT: "clientcerts",
+    Kind.MUTUAL_TLS_LISTENER: "mutualtlslisteners",
+}
+_SHORT_NAMES: Final[Mapping[Kind, str]] = {
+    Kind.CERTIFICATE_AUTHORITY: "ca",
+    Kind.CLIENT_CERT: "ccert",
+    Kind.MUTUAL_TLS_LISTENER: "mtl",
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectRef:
+    """A namespaced object whose kind is known from the context."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """An object of ours, as the work queue names it."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The key without its kind."""
+        return ObjectRef(self.namespace, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+class ObjectMeta(ApiModel):
+    """The part of an object's metadata that the operator reads."""
+
+    name: str
+    namespace: str
+    uid: str = ""
+    generation: int = 0
+    resource_version: str = ""
+    creation_timestamp: Time | None = None
+    deletion_timestamp: Time | None = None
+    finalizers: tuple[str, ...] = ()
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+
+    @property
+    def ref(self) -> ObjectRef:
+        """Where the object is."""
+        return ObjectRef(self.namespace, self.name)
+
+    @property
+    def is_deleting(self) -> bool:
+        """Whether somebody has asked for its deletion."""
+        return self.deletion_timestamp is not None
+
+    @property
+    def has_finalizer(self) -> bool:
+        """Whether our finalizer holds the object."""
+        return FINALIZER in self.finalizers
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the object is to be observed and never written for."""
+        return self.annotations.get(PAUSED_ANNOTATION) == "true"
