@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, TYPE_CHECKING
 
-from mtls_operator.core.cloud import (
-    CertId,
-    Endpoint,
-    Fingerprint,
-    HealthCheck,
-    ListenerId,
-    LocationId,
-    Target,
-    TlsBinding,
-)
+
+if TYPE_CHECKING:
+    from mtls_operator.core.cloud import (
+        CertId,
+        Endpoint,
+        Fingerprint,
+        HealthCheck,
+        ListenerId,
+        LocationId,
+        MutualBinding,
+        Target,
+    )
 
 
 class Stage(IntEnum):
@@ -76,7 +78,7 @@ class CloseListener:
 
     stage: ClassVar[Stage] = Stage.PROTECT
     listener: ListenerId
-    binding: TlsBinding
+    binding: MutualBinding
 
     def __str__(self) -> str:
         return f"require client certificates again on listener {self.listener}, which lets in others"
@@ -89,7 +91,7 @@ class CloseDomain:
     stage: ClassVar[Stage] = Stage.PROTECT
     listener: ListenerId
     domain: str
-    binding: TlsBinding
+    binding: MutualBinding
 
     def __str__(self) -> str:
         return f"require client certificates again for domain {self.domain}, which lets in others"
@@ -143,7 +145,8 @@ class BindListener:
     tls: Tls
 
     def __str__(self) -> str:
-        return f"bind server certificate {self.tls.server[:16]}… and CA {self.tls.ca} to listener {self.listener}"
+        certificates = f"server certificate {self.tls.server[:16]}… and CA {self.tls.ca}"
+        return f"bind {certificates} to listener {self.listener}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

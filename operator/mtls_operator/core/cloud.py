@@ -7,9 +7,11 @@ plan, the executor and the ports.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 LoadBalancerId = NewType("LoadBalancerId", str)
 ListenerId = NewType("ListenerId", str)
@@ -44,7 +46,7 @@ class LoadBalancer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsBinding:
-    """What a listener or a domain presents and whom it admits."""
+    """What was observed: what a listener or a domain presents and whom it admits."""
 
     mutual: bool
     """Client certificates are asked for."""
@@ -57,6 +59,22 @@ class TlsBinding:
     def admits_only(self, ca: CertId) -> bool:
         """Tell whether nobody gets in without a certificate of this CA."""
         return self.mutual and self.required and self.ca_certificate_id == ca
+
+    def is_exactly(self, binding: MutualBinding) -> bool:
+        """Tell whether this is what was written."""
+        return (
+            self.admits_only(binding.ca)
+            and self.certificate_id == binding.server
+            and not self.further_certificate_ids
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MutualBinding:
+    """What we write to a listener or a domain. There is no form that admits without a certificate."""
+
+    server: CertId
+    ca: CertId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,10 +101,6 @@ class ConfigMap:
     ref: ObjectRef
     data: Mapping[str, str]
     labels: Mapping[str, str] = field(default_factory=dict)
-    owner: Owner | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
     uid: str = ""
     resource_version: str = ""
-
-    def belongs_to(self, uid: str) -> bool:
-        """Tell whether the object with this uid made the ConfigMap."""
-        return self.owner is not None and self.owner.uid == uid

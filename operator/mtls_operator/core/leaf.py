@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator.pki.error import PkiError
 from mtls_operator.pki.inspect import Facts, inspect_certificate, load_chain, signed_by
-from mtls_operator.pki.issue import capped_not_after
 from mtls_operator.pki.keys import KeySpec, PrivateKey, key_from_pem, same_key
 from mtls_operator.pki.renewal import renewal_time
 
@@ -129,9 +128,11 @@ def _key_spec_differs(case: _Case) -> bool:
 def _duration_differs(case: _Case) -> bool:
     """Compared with what would be issued, since a leaf is cut to its issuer's lifetime."""
     facts = case.stored.facts
-    begin = facts.not_before
-    wanted_end = capped_not_after(begin, case.wanted.duration, case.issuer)
-    return abs(wanted_end - facts.not_after) > _SLACK
+    return abs(_end(case, facts.not_before) - facts.not_after) > _SLACK
+
+
+def _end(case: _Case, begin: datetime) -> datetime:
+    return min(begin + case.wanted.duration, case.issuer.not_valid_after_utc)
 
 
 def _renewal_requested(case: _Case) -> bool:
@@ -143,7 +144,7 @@ def _renewal_due(case: _Case) -> bool:
     facts = case.stored.facts
     if case.now < case.stored.renewal_time(case.wanted):
         return False
-    return capped_not_after(case.now, case.wanted.duration, case.issuer) > facts.not_after
+    return _end(case, case.now) > facts.not_after
 
 
 _CHECKS: Final[tuple[tuple[Callable[[_Case], bool], str], ...]] = (

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from mtls_operator.core import actions
 from mtls_operator.core.actions import NewRule, Plan
-from mtls_operator.core.cloud import TlsBinding
+from mtls_operator.core.cloud import MutualBinding
 from mtls_operator.core.target_plan import plan_targets
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mtls_operator.core.actions import Action, Tls
-    from mtls_operator.core.cloud import CertId, Listener, Rule
+    from mtls_operator.core.cloud import Listener, Rule, TlsBinding
     from mtls_operator.core.desired import DesiredDomain, DesiredListener, DesiredRoute, ObservedListener
 
 
@@ -53,7 +53,9 @@ def _uploads(desired: DesiredListener, observed: ObservedListener) -> Iterator[A
     wanted = dict.fromkeys(tls.server for tls in desired.bindings())
     for fingerprint in wanted:
         if fingerprint not in observed.uploads:
-            yield actions.UploadServerCertificate(secret=desired.secrets[fingerprint], fingerprint=fingerprint)
+            yield actions.UploadServerCertificate(
+                secret=desired.secrets[fingerprint], fingerprint=fingerprint
+            )
 
 
 def _creation(desired: DesiredListener) -> Iterator[Action]:
@@ -73,7 +75,7 @@ def _listener_changes(
     closing = _closing(desired.tls, listener.tls, observed)
     if closing is not None:
         yield actions.CloseListener(listener=listener.id, binding=closing)
-    if not _presents(desired.tls, closing or listener.tls, observed):
+    if not _will_present(desired.tls, listener.tls, closing, observed):
         yield actions.BindListener(listener=listener.id, tls=desired.tls)
 
 
@@ -84,35 +86,28 @@ def _domain_changes(
         rule = next((rule for rule in listener.rules if rule.domain == domain.name), None)
         if rule is None:
             continue
-        current = rule.tls
+        rebind = None
         if domain.tls is not None:
-            closing = _closing(domain.tls, current, observed)
+            closing = _closing(domain.tls, rule.tls, observed)
             if closing is not None:
                 yield actions.CloseDomain(listener=listener.id, domain=domain.name, binding=closing)
-            current = closing or current
-        change = _domain_change(domain, rule, current, listener, observed)
-        if change is not None:
-            yield change
+            if not _will_present(domain.tls, rule.tls, closing, observed):
+                rebind = domain.tls
+        yield from _domain_change(domain, rule, rebind, listener)
 
 
 def _domain_change(
-    domain: DesiredDomain, rule: Rule, current: TlsBinding | None, listener: Listener, observed: ObservedListener
-) -> Action | None:
-    rebind = domain.tls is not None and not _presents(domain.tls, current, observed)
-    http2 = domain.http2 != rule.http2
+    domain: DesiredDomain, rule: Rule, rebind: Tls | None, listener: Listener
+) -> Iterator[Action]:
+    http2 = domain.http2 if domain.http2 != rule.http2 else None
     promote = domain.default and not rule.default
-    if not (rebind or http2 or promote):
-        return None
-    return actions.ChangeDomain(
-        listener=listener.id,
-        domain=domain.name,
-        tls=domain.tls if rebind else None,
-        http2=domain.http2 if http2 else None,
-        make_default=promote,
-    )
+    if rebind is not None or http2 is not None or promote:
+        yield actions.ChangeDomain(
+            listener=listener.id, domain=domain.name, tls=rebind, http2=http2, make_default=promote
+        )
 
 
-def _closing(wanted: Tls, current: TlsBinding | None, observed: ObservedListener) -> TlsBinding | None:
+def _closing(wanted: Tls, current: TlsBinding | None, observed: ObservedListener) -> MutualBinding | None:
     """Return the binding that closes an open door at once, None when it is shut or cannot be shut yet.
 
     The wanted server certificate is used when the cloud has it; else the one that is bound stays,
@@ -121,16 +116,18 @@ def _closing(wanted: Tls, current: TlsBinding | None, observed: ObservedListener
     if current is not None and current.admits_only(wanted.ca):
         return None
     server = observed.uploads.get(wanted.server) or (current.certificate_id if current else None)
-    if server is None:
-        return None
-    return TlsBinding(mutual=True, required=True, certificate_id=server, ca_certificate_id=wanted.ca)
+    return MutualBinding(server=server, ca=wanted.ca) if server is not None else None
 
 
-def _presents(wanted: Tls, current: TlsBinding | None, observed: ObservedListener) -> bool:
-    if current is None or not current.admits_only(wanted.ca) or current.further_certificate_ids:
+def _will_present(
+    wanted: Tls, current: TlsBinding | None, closing: MutualBinding | None, observed: ObservedListener
+) -> bool:
+    """Tell whether the wanted certificate is bound, or will be once the door is closed."""
+    uploaded = observed.uploads.get(wanted.server)
+    if uploaded is None:
         return False
-    uploaded: CertId | None = observed.uploads.get(wanted.server)
-    return uploaded is not None and current.certificate_id == uploaded
+    binding = MutualBinding(server=uploaded, ca=wanted.ca)
+    return closing == binding or (current is not None and current.is_exactly(binding))
 
 
 def _rule_changes(desired: DesiredListener, listener: Listener) -> Iterator[Action]:
@@ -148,14 +145,22 @@ def _rule_changes(desired: DesiredListener, listener: Listener) -> Iterator[Acti
             yield actions.ChangeRule(listener=listener.id, location=actual.id, rule=wanted, differs=differs)
     if missing:
         yield actions.CreateRules(listener=listener.id, rules=tuple(missing))
-    surplus = [rule for key, rule in existing.items() if key not in kept]
-    if surplus and (kept or missing):
+    surplus = _deletable(desired, listener, kept)
+    if surplus:
         # Deleted last within the stage: a new default domain has to stand before the old one may go.
         yield actions.DeleteRules(
             listener=listener.id,
             locations=tuple(rule.id for rule in surplus),
             names=tuple(f"{rule.domain}{rule.path}" for rule in surplus),
         )
+
+
+def _deletable(desired: DesiredListener, listener: Listener, kept: set[tuple[str, str]]) -> list[Rule]:
+    """Return the surplus rules; those of the default domain only when its successor exists."""
+    successors = {domain.name for domain in desired.domains if domain.default}
+    succeeded = any(rule.domain in successors for rule in listener.rules)
+    surplus = [rule for rule in listener.rules if (rule.domain, rule.path) not in kept]
+    return [rule for rule in surplus if succeeded or not rule.default]
 
 
 def _differences(wanted: NewRule, actual: Rule) -> tuple[str, ...]:

@@ -86,7 +86,8 @@ def node_port(backend: Backend, services: Mapping[str, Service], namespace: str)
     service = services.get(name)
     if service is None:
         raise NotReady(
-            Reason.SERVICE_NOT_FOUND, f"Service {namespace}/{name} does not exist. Create it with type NodePort."
+            Reason.SERVICE_NOT_FOUND,
+            f"Service {namespace}/{name} does not exist. Create it with type NodePort.",
         )
     if service.type not in {"NodePort", "LoadBalancer"}:
         raise NotReady(

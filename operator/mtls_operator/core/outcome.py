@@ -12,6 +12,7 @@ from typing import Final
 
 from mtls_operator import errors
 from mtls_operator.core.reasons import Reason
+from mtls_operator.pki.error import PkiError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +50,37 @@ Outcome = Done | Waiting | Stuck
 
 FIRST_RETRY: Final = timedelta(seconds=1)
 LAST_RETRY: Final = timedelta(minutes=5)
+_MOST_DOUBLINGS: Final = 16
 STUCK_RETRY: Final = timedelta(minutes=1)
 """A cause outside the cluster (a tag, a policy, a quota) announces itself by no event: look again."""
 
 
 def backoff(attempts: int) -> timedelta:
     """Return the wait after the given number of failures in a row: 1 s, 2 s, 4 s … 5 min."""
-    return min(FIRST_RETRY * 2 ** min(max(attempts, 0), 16), LAST_RETRY)
+    doublings = min(max(attempts, 0), _MOST_DOUBLINGS)
+    return min(FIRST_RETRY * (1 << doublings), LAST_RETRY)
 
 
-def verdict(error: errors.OperatorError, attempts: int) -> Outcome:  # noqa: PLR0911 - one row for each class
+# The first row whose class fits counts, so a subclass stands above its base.
+_STUCK: Final[tuple[tuple[type[errors.OperatorError], Reason], ...]] = (
+    (PkiError, Reason.INVALID_SPEC),
+    (errors.AccessDenied, Reason.CLOUD_ACCESS_DENIED),
+    (errors.QuotaExceeded, Reason.CLOUD_QUOTA_EXCEEDED),
+    (errors.InvalidRequest, Reason.CLOUD_REFUSED),
+    (errors.KubeForbidden, Reason.KUBERNETES_REFUSED),
+    (errors.KubeInvalid, Reason.KUBERNETES_REFUSED),
+)
+_WAITING: Final[tuple[tuple[type[errors.OperatorError], Reason], ...]] = (
+    (errors.TaskFailed, Reason.CLOUD_TASK_FAILED),
+    (errors.CloudError, Reason.CLOUD_UNAVAILABLE),
+    (errors.KubeConflict, Reason.PROGRESSING),
+    (errors.KubeNotFound, Reason.PROGRESSING),
+    (errors.KubeAlreadyExists, Reason.PROGRESSING),
+    (errors.KubeError, Reason.KUBERNETES_UNAVAILABLE),
+)
+
+
+def verdict(error: errors.OperatorError, attempts: int) -> Outcome:
     """Translate an error into what the object's conditions will say.
 
     Args:
@@ -66,26 +88,14 @@ def verdict(error: errors.OperatorError, attempts: int) -> Outcome:  # noqa: PLR
         attempts: failed passes in a row before this one.
     """
     text = str(error)
-    match error:
-        case errors.NotReady():
-            return Waiting(reason=Reason(error.reason), message=text, after=error.retry_after)
-        case errors.SpecError() | errors.OwnershipError():
-            return Stuck(reason=Reason(error.reason), message=text, after=STUCK_RETRY)
-        case errors.AccessDenied():
-            return Stuck(reason=Reason.CLOUD_ACCESS_DENIED, message=text, after=STUCK_RETRY)
-        case errors.QuotaExceeded():
-            return Stuck(reason=Reason.CLOUD_QUOTA_EXCEEDED, message=text, after=STUCK_RETRY)
-        case errors.InvalidRequest():
-            return Stuck(reason=Reason.CLOUD_REFUSED, message=text, after=STUCK_RETRY)
-        case errors.TaskFailed():
-            return Waiting(reason=Reason.CLOUD_TASK_FAILED, message=text, after=backoff(attempts))
-        case errors.CloudError():
-            return Waiting(reason=Reason.CLOUD_UNAVAILABLE, message=text, after=backoff(attempts))
-        case errors.KubeForbidden() | errors.KubeInvalid():
-            return Stuck(reason=Reason.KUBERNETES_REFUSED, message=text, after=STUCK_RETRY)
-        case errors.KubeConflict() | errors.KubeNotFound() | errors.KubeAlreadyExists():
-            return Waiting(reason=Reason.PROGRESSING, message=text, after=backoff(attempts))
-        case errors.KubeError():
-            return Waiting(reason=Reason.KUBERNETES_UNAVAILABLE, message=text, after=backoff(attempts))
-        case _:
-            return Stuck(reason=Reason.INTERNAL_ERROR, message=text, after=backoff(attempts))
+    if isinstance(error, errors.NotReady):
+        return Waiting(reason=Reason(error.reason), message=text, after=error.retry_after)
+    if isinstance(error, errors.ReasonedError):
+        return Stuck(reason=Reason(error.reason), message=text, after=STUCK_RETRY)
+    for kind, reason in _STUCK:
+        if isinstance(error, kind):
+            return Stuck(reason=reason, message=text, after=STUCK_RETRY)
+    for kind, reason in _WAITING:
+        if isinstance(error, kind):
+            return Waiting(reason=reason, message=text, after=backoff(attempts))
+    return Waiting(reason=Reason.INTERNAL_ERROR, message=text, after=backoff(attempts))

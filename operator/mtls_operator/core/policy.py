@@ -80,7 +80,12 @@ def admits(access: NamespaceAccess, *, home: str, namespace: str, labels: Mappin
 
 
 def require_access(
-    authority: CertificateAuthority, access: NamespaceAccess, what: str, *, namespace: str, labels: Mapping[str, str]
+    authority: CertificateAuthority,
+    access: NamespaceAccess,
+    what: str,
+    *,
+    namespace: str,
+    labels: Mapping[str, str],
 ) -> None:
     """Refuse a namespace that the authority does not admit.
 
@@ -99,8 +104,7 @@ def require_access(
     rule = access.namespaces.from_.value
     raise SpecError(
         Reason.NAMESPACE_NOT_ALLOWED,
-        f"CertificateAuthority {authority.metadata.namespace}/{authority.metadata.name} does not admit namespace "
-        f"{namespace}: its access.{what}.namespaces is {rule}. "
+        f"CertificateAuthority {authority.ref} does not admit namespace {namespace}: its access.{what}.namespaces is {rule}. "
         f"Its owner can set from: All, or from: Selector with a label that {namespace} carries.",
     )
 
@@ -119,11 +123,23 @@ def require_names(authority: CertificateAuthority, request: ClientCert) -> None:
             f"common name {common_name!r} is the authority's own; "
             "mutual authentication needs the two to differ. Choose another spec.subject.commonName.",
         )
-    _require_patterns("clientCertPolicy.allowedCommonNames", policy.allowed_common_names, [common_name], namespace)
-    _require_patterns("clientCertPolicy.allowedOrganizations", policy.allowed_organizations, spec.subject.organizations, namespace)
+    _require_patterns(
+        "clientCertPolicy.allowedCommonNames", policy.allowed_common_names, [common_name], namespace
+    )
+    _require_patterns(
+        "clientCertPolicy.allowedOrganizations",
+        policy.allowed_organizations,
+        spec.subject.organizations,
+        namespace,
+    )
     _require_patterns("clientCertPolicy.allowedDNSNames", policy.allowed_dns_names, spec.dns_names, namespace)
     _require_patterns("clientCertPolicy.allowedURIs", policy.allowed_uris, spec.uris, namespace)
-    _require_patterns("clientCertPolicy.allowedEmailAddresses", policy.allowed_email_addresses, spec.email_addresses, namespace)
+    _require_patterns(
+        "clientCertPolicy.allowedEmailAddresses",
+        policy.allowed_email_addresses,
+        spec.email_addresses,
+        namespace,
+    )
     _require_ranges(policy.allowed_ip_ranges, spec.ip_addresses)
     _require_key_and_duration(policy, request)
 
@@ -147,7 +163,9 @@ def _require_ranges(ranges: Iterable[str], addresses: Iterable[str]) -> None:
 def _require_key_and_duration(policy: ClientCertPolicy, request: ClientCert) -> None:
     algorithm = request.spec.private_key.algorithm
     if algorithm not in policy.allowed_key_algorithms:
-        raise _denied("clientCertPolicy.allowedKeyAlgorithms", algorithm, tuple(policy.allowed_key_algorithms))
+        raise _denied(
+            "clientCertPolicy.allowedKeyAlgorithms", algorithm, tuple(policy.allowed_key_algorithms)
+        )
     if policy.max_duration is not None and request.spec.duration > policy.max_duration:
         hours = round(policy.max_duration.total_seconds() / 3600)
         raise SpecError(

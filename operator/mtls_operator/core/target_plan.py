@@ -44,7 +44,9 @@ def plan_targets(desired: DesiredListener, observed: ObservedListener, now: date
         leaving += _drained(route.targets, rule, desired, observed, now)
     listener = observed.listener.id
     if missing or planned:
-        yield RegisterTargets(listener=listener, targets=tuple(missing), planned=tuple(dict.fromkeys(planned)))
+        yield RegisterTargets(
+            listener=listener, targets=tuple(missing), planned=tuple(dict.fromkeys(planned))
+        )
     if weights:
         yield SetWeights(listener=listener, targets=tuple(weights))
     if leaving:

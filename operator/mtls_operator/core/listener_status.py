@@ -1,0 +1,93 @@
+"""A MutualTLSListener's status, from what was read back from the cloud.
+
+Pure. Called by the MutualTLSListener reconciler at the end of a pass.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtls_operator.api.listener_status import DomainStatus, RouteStatus, TargetCounts
+from mtls_operator.core.cloud import TargetHealth
+from mtls_operator.core.conditions import BACKENDS_HEALTHY, Aspect
+from mtls_operator.core.reasons import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mtls_operator.core.cloud import Endpoint, Listener, LocationId, Rule
+    from mtls_operator.core.desired import DesiredDomain, DesiredListener, DesiredRoute
+
+
+def domain_statuses(
+    desired: DesiredListener, listener: Listener, health: Mapping[tuple[LocationId, Endpoint], TargetHealth]
+) -> tuple[DomainStatus, ...]:
+    """Return the state of every domain that the manifest asks for."""
+    rules = {(rule.domain, rule.path): rule for rule in listener.rules}
+    return tuple(_domain(domain, listener, rules, health) for domain in desired.domains)
+
+
+def _domain(
+    domain: DesiredDomain,
+    listener: Listener,
+    rules: Mapping[tuple[str, str], Rule],
+    health: Mapping[tuple[LocationId, Endpoint], TargetHealth],
+) -> DomainStatus:
+    found = [rules.get((domain.name, route.path)) for route in domain.routes]
+    first = next((rule for rule in found if rule is not None), None)
+    tls = listener.tls if not listener.sni else (first.tls if first else None)
+    routes = zip(domain.routes, found, strict=True)
+    return DomainStatus(
+        domain=domain.name,
+        certificate_id=tls.certificate_id if tls else None,
+        ca_certificate_id=tls.ca_certificate_id if tls else None,
+        routes=tuple(_route(route, rule, health) for route, rule in routes),
+    )
+
+
+def _route(
+    route: DesiredRoute, rule: Rule | None, health: Mapping[tuple[LocationId, Endpoint], TargetHealth]
+) -> RouteStatus:
+    if rule is None:
+        return RouteStatus(path=route.path, targets=TargetCounts(desired=len(route.targets)))
+    endpoints = [target.endpoint for target in rule.targets]
+    return RouteStatus(
+        path=route.path,
+        location_id=rule.id,
+        targets=TargetCounts(
+            desired=len(route.targets),
+            registered=len(endpoints),
+            healthy=sum(_serves(health.get((rule.id, endpoint))) for endpoint in endpoints),
+        ),
+    )
+
+
+def _serves(health: TargetHealth | None) -> bool:
+    """An unchecked target counts as healthy, since it gets traffic; one not yet probed does not."""
+    return health in (TargetHealth.ALIVE, TargetHealth.UNCHECKED)
+
+
+def healthy_text(domains: Iterable[DomainStatus]) -> str:
+    """Return healthy targets of all that are wanted, such as `2/2`."""
+    counts = [route.targets for domain in domains for route in domain.routes if route.targets]
+    return f"{sum(c.healthy for c in counts)}/{sum(c.desired for c in counts)}"
+
+
+def backends_aspect(desired: DesiredListener, domains: Iterable[DomainStatus]) -> Aspect:
+    """Return the BackendsHealthy condition."""
+    counts = [route.targets for domain in domains for route in domain.routes if route.targets]
+    empty = [f"{d.name}{r.path}" for d, r in desired.routes() if not r.targets]
+    if empty:
+        return Aspect(
+            BACKENDS_HEALTHY,
+            holds=False,
+            reason=Reason.NO_ELIGIBLE_NODE,
+            message=f"no node can serve {', '.join(empty)}; what was bound stays bound. "
+            "Check spec.nodeSelector and the nodes' readiness.",
+        )
+    healthy, wanted = sum(c.healthy for c in counts), sum(c.desired for c in counts)
+    if healthy >= wanted:
+        return Aspect(BACKENDS_HEALTHY, holds=True, reason=Reason.SUCCEEDED, message=f"{healthy} of {wanted}")
+    reason = Reason.SOME_BACKENDS_UNHEALTHY if healthy else Reason.NO_HEALTHY_BACKEND
+    message = f"{healthy} of {wanted} targets answer the load balancer's health check"
+    return Aspect(BACKENDS_HEALTHY, holds=False, reason=reason, message=message)
