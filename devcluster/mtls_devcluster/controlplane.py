@@ -54,6 +54,9 @@ rules:
     users: ["system:apiserver", "system:kube-controller-manager"]
     verbs: [get, list, watch]
   - level: None
+    userGroups: ["system:serviceaccounts:kube-system"]
+    verbs: [get, list, watch]
+  - level: None
     nonResourceURLs: ["/readyz*", "/livez*", "/healthz*"]
   - level: Metadata
 """
@@ -207,7 +210,7 @@ def _controller_manager(
             f"--secure-port={port}",
             f"--cert-dir={directory / 'kube-controller-manager'}",
             "--leader-elect=false",
-            "--use-service-account-credentials=false",
+            "--use-service-account-credentials=true",  # each controller has a role, this user has not
             f"--root-ca-file={credentials.ca}",
             f"--service-account-private-key-file={credentials.service_account_key}",
         ),
