@@ -185,8 +185,8 @@ def _check_request(profile: Profile, subject: Subject, names: SubjectAltNames, i
 
 
 def _check_duration(profile: Profile, duration: timedelta) -> None:
-    if duration <= timedelta(0):
-        raise PkiError(f"the duration {duration} is not positive")
+    if duration < timedelta(seconds=1):
+        raise PkiError(f"the duration {duration} is shorter than a second")
     if duration > profile.max_duration:
         raise PkiError(
             f"the duration of {duration.days} days is too long for a {profile.name} certificate; "
@@ -251,7 +251,7 @@ def _is_ca(certificate: x509.Certificate) -> bool:
 
 
 def _end(duration: timedelta, now: datetime) -> datetime:
-    return _whole_seconds(_whole_seconds(now) + duration)
+    return _whole_seconds(now + duration)
 
 
 def _whole_seconds(now: datetime) -> datetime:
