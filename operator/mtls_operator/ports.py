@@ -71,6 +71,10 @@ class Kube(Protocol):
         """Replace it; raises KubeConflict unless uid and resourceVersion are still those given."""
         ...
 
+    async def delete_secret(self, secret: Secret) -> None:
+        """Delete exactly this one; one that is gone already is fine."""
+        ...
+
     async def get_config_map(self, ref: ObjectRef) -> ConfigMap | None:
         """Return the ConfigMap, None when there is none."""
         ...
@@ -81,6 +85,10 @@ class Kube(Protocol):
 
     async def update_config_map(self, config_map: ConfigMap) -> ConfigMap:
         """Replace it; raises KubeConflict unless uid and resourceVersion are still those given."""
+        ...
+
+    async def delete_config_map(self, config_map: ConfigMap) -> None:
+        """Delete exactly this one; one that is gone already is fine."""
         ...
 
     async def add_finalizer(self, resource: Resource) -> None:

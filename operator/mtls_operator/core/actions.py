@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, TYPE_CHECKING
-
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from mtls_operator.core.cloud import (

@@ -13,12 +13,12 @@ from mtls_operator.core.desired import DesiredDomain, DesiredListener, DesiredRo
 from mtls_operator.core.nodes import is_eligible, targets
 
 if TYPE_CHECKING:
-    from mtls_operator.core.actions import Tls
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from mtls_operator.api.listener import Domain, MutualTLSListener
     from mtls_operator.api.route import HealthCheck, Route
+    from mtls_operator.core.actions import Tls
     from mtls_operator.core.cluster import Node, Service
 
 _LONGEST_NAME: Final = 80

@@ -104,7 +104,8 @@ def require_access(
     rule = access.namespaces.from_.value
     raise SpecError(
         Reason.NAMESPACE_NOT_ALLOWED,
-        f"CertificateAuthority {authority.ref} does not admit namespace {namespace}: its access.{what}.namespaces is {rule}. "
+        f"CertificateAuthority {authority.ref} does not admit namespace {namespace}: "
+        f"its access.{what}.namespaces is {rule}. "
         f"Its owner can set from: All, or from: Selector with a label that {namespace} carries.",
     )
 

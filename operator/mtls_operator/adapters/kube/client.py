@@ -1,0 +1,143 @@
+"""The Kube port over the API server.
+
+Status is written by server-side apply and only when it changed; Secrets and ConfigMaps are created
+by POST and replaced with uid and resourceVersion, so that nobody else's is ever overwritten.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mtls_operator import errors
+from mtls_operator.adapters.kube import paths, shapes
+from mtls_operator.adapters.kube.api import APPLY, JSON_PATCH
+from mtls_operator.api.authority import CertificateAuthority
+from mtls_operator.api.client_cert import ClientCert
+from mtls_operator.api.listener import MutualTLSListener
+from mtls_operator.api.meta import API_VERSION, FINALIZER, Kind
+
+if TYPE_CHECKING:
+    from mtls_operator.adapters.kube.api import Api
+    from mtls_operator.api.meta import ObjectRef
+    from mtls_operator.api.model import Json
+    from mtls_operator.api.resource import Resource, Status
+    from mtls_operator.core.cluster import ConfigMap, Secret
+
+FIELD_MANAGER: Final = "clb-mtls-operator"
+_APPLY: Final = {"fieldManager": FIELD_MANAGER, "force": "true"}
+_WRITE: Final = {"fieldManager": FIELD_MANAGER}
+
+
+class KubeClient:
+    """Reads and writes at the API server."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def get_authority(self, ref: ObjectRef) -> CertificateAuthority | None:
+        """Return the object, None when there is none."""
+        body = await self._api.get(paths.ours(Kind.CERTIFICATE_AUTHORITY, ref))
+        return CertificateAuthority.parse(body) if body is not None else None
+
+    async def get_client_cert(self, ref: ObjectRef) -> ClientCert | None:
+        """Return the object, None when there is none."""
+        body = await self._api.get(paths.ours(Kind.CLIENT_CERT, ref))
+        return ClientCert.parse(body) if body is not None else None
+
+    async def get_listener(self, ref: ObjectRef) -> MutualTLSListener | None:
+        """Return the object, None when there is none."""
+        body = await self._api.get(paths.ours(Kind.MUTUAL_TLS_LISTENER, ref))
+        return MutualTLSListener.parse(body) if body is not None else None
+
+    async def get_secret(self, ref: ObjectRef) -> Secret | None:
+        """Return the Secret, None when there is none."""
+        body = await self._api.get(paths.core("secrets", ref.namespace, ref.name))
+        return shapes.read_secret(body) if body is not None else None
+
+    async def create_secret(self, secret: Secret) -> Secret:
+        """Create it; raises KubeAlreadyExists when somebody was faster."""
+        path = paths.core("secrets", secret.ref.namespace)
+        body = await self._api.call("POST", path, query=_WRITE, body=shapes.write_secret(secret))
+        return shapes.read_secret(body)
+
+    async def update_secret(self, secret: Secret) -> Secret:
+        """Replace it; raises KubeConflict unless uid and resourceVersion are still those given."""
+        path = paths.core("secrets", secret.ref.namespace, secret.ref.name)
+        body = await self._api.call("PUT", path, query=_WRITE, body=shapes.write_secret(secret))
+        return shapes.read_secret(body)
+
+    async def delete_secret(self, secret: Secret) -> None:
+        """Delete exactly this one; one that is gone already is fine."""
+        await self._delete(paths.core("secrets", secret.ref.namespace, secret.ref.name), secret.uid)
+
+    async def get_config_map(self, ref: ObjectRef) -> ConfigMap | None:
+        """Return the ConfigMap, None when there is none."""
+        body = await self._api.get(paths.core("configmaps", ref.namespace, ref.name))
+        return shapes.read_config_map(body) if body is not None else None
+
+    async def create_config_map(self, config_map: ConfigMap) -> ConfigMap:
+        """Create it; raises KubeAlreadyExists when somebody was faster."""
+        path = paths.core("configmaps", config_map.ref.namespace)
+        body = await self._api.call("POST", path, query=_WRITE, body=shapes.write_config_map(config_map))
+        return shapes.read_config_map(body)
+
+    async def update_config_map(self, config_map: ConfigMap) -> ConfigMap:
+        """Replace it; raises KubeConflict unless uid and resourceVersion are still those given."""
+        path = paths.core("configmaps", config_map.ref.namespace, config_map.ref.name)
+        body = await self._api.call("PUT", path, query=_WRITE, body=shapes.write_config_map(config_map))
+        return shapes.read_config_map(body)
+
+    async def delete_config_map(self, config_map: ConfigMap) -> None:
+        """Delete exactly this one; one that is gone already is fine."""
+        path = paths.core("configmaps", config_map.ref.namespace, config_map.ref.name)
+        await self._delete(path, config_map.uid)
+
+    async def _delete(self, path: str, uid: str) -> None:
+        body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        try:
+            await self._api.call("DELETE", path, body=body)
+        except errors.KubeNotFound:
+            return
+
+    async def add_finalizer(self, resource: Resource) -> None:
+        """Hold the object until our effects are undone; returns when the API server has it.
+
+        The uid in the body makes it the object that was read, not a new one of the same name.
+        """
+        metadata = {
+            "name": resource.metadata.name,
+            "namespace": resource.metadata.namespace,
+            "uid": resource.metadata.uid,
+            "finalizers": [FINALIZER],
+        }
+        body = {"apiVersion": API_VERSION, "kind": resource.kind.value, "metadata": metadata}
+        path = paths.ours(resource.kind, resource.ref)
+        await self._api.call("PATCH", path, query=_APPLY, body=body, content_type=APPLY)
+
+    async def remove_finalizer(self, resource: Resource) -> None:
+        """Let the object go; an object that is gone already is fine."""
+        left = [name for name in resource.metadata.finalizers if name != FINALIZER]
+        patch: Json = [
+            {"op": "test", "path": "/metadata/uid", "value": resource.metadata.uid},
+            {"op": "test", "path": "/metadata/resourceVersion", "value": resource.metadata.resource_version},
+            {"op": "replace", "path": "/metadata/finalizers", "value": left},
+        ]
+        path = paths.ours(resource.kind, resource.ref)
+        try:
+            await self._api.call("PATCH", path, query=_WRITE, body=patch, content_type=JSON_PATCH)
+        except errors.KubeNotFound:
+            return
+        except errors.KubeInvalid as error:
+            # A JSON patch whose test fails is 422: somebody wrote in between. Read again and retry.
+            raise errors.KubeConflict(str(error)) from None
+
+    async def apply_status(self, resource: Resource, status: Status) -> None:
+        """Write the whole status."""
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": resource.kind.value,
+            "metadata": {"name": resource.metadata.name, "namespace": resource.metadata.namespace},
+            "status": status.render(),
+        }
+        path = f"{paths.ours(resource.kind, resource.ref)}/status"
+        await self._api.call("PATCH", path, query=_APPLY, body=body, content_type=APPLY)

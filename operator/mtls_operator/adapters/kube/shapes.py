@@ -1,0 +1,198 @@
+"""From API objects to our values and back. Pure; the only place that knows their JSON.
+
+Readers take what the API server, a watch or a list sent; absent members read as empty.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mtls_operator.api.meta import API_VERSION, ObjectRef
+from mtls_operator.core.cluster import ConfigMap, Namespace, Node, Owner, Secret, Service, ServicePort
+
+if TYPE_CHECKING:
+    from mtls_operator.api.model import Json
+
+Body = Mapping[str, object]
+
+
+def _child(body: Body, *path: str) -> Body:
+    value: object = body
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def _items(body: Body, key: str) -> tuple[Body, ...]:
+    value = body.get(key)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return ()
+    return tuple(item for item in value if isinstance(item, Mapping))
+
+
+def _text(body: Body, key: str) -> str:
+    value = body.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _number(body: Body, key: str) -> int:
+    value = body.get(key)
+    return value if isinstance(value, int) else 0
+
+
+def _texts(body: Body) -> dict[str, str]:
+    return {str(key): str(value) for key, value in body.items()}
+
+
+def ref_of(body: Body) -> ObjectRef:
+    """Return where an object is."""
+    metadata = _child(body, "metadata")
+    return ObjectRef(_text(metadata, "namespace"), _text(metadata, "name"))
+
+
+def version_of(body: Body) -> int:
+    """Return the resourceVersion as a number; comparable since Kubernetes says so (KEP-5504)."""
+    text = _text(_child(body, "metadata"), "resourceVersion")
+    return int(text) if text.isdecimal() else 0
+
+
+def labels_of(body: Body) -> dict[str, str]:
+    """Return an object's labels."""
+    return _texts(_child(body, "metadata", "labels"))
+
+
+def annotations_of(body: Body) -> dict[str, str]:
+    """Return an object's annotations."""
+    return _texts(_child(body, "metadata", "annotations"))
+
+
+def owner_of(body: Body) -> Owner | None:
+    """Return the controller among an object's owners, when it is one of our kinds."""
+    for owner in _items(_child(body, "metadata"), "ownerReferences"):
+        if owner.get("controller") and owner.get("apiVersion") == API_VERSION:
+            return Owner(kind=_text(owner, "kind"), name=_text(owner, "name"), uid=_text(owner, "uid"))
+    return None
+
+
+def read_node(body: Body) -> Node:
+    """Read a Node."""
+    metadata, spec, status = _child(body, "metadata"), _child(body, "spec"), _child(body, "status")
+    ready = next((c for c in _items(status, "conditions") if c.get("type") == "Ready"), {})
+    addresses = _items(status, "addresses")
+    return Node(
+        name=_text(metadata, "name"),
+        uid=_text(metadata, "uid"),
+        provider_id=_text(spec, "providerID"),
+        internal_ip=next((_text(a, "address") for a in addresses if a.get("type") == "InternalIP"), ""),
+        labels=labels_of(body),
+        taints=frozenset(_text(taint, "key") for taint in _items(spec, "taints")),
+        ready={"True": True, "False": False}.get(_text(ready, "status")),
+        ready_since=_time(_text(ready, "lastTransitionTime")),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def read_service(body: Body) -> Service:
+    """Read a Service."""
+    spec = _child(body, "spec")
+    ports = tuple(
+        ServicePort(name=_text(p, "name"), port=_number(p, "port"), node_port=_number(p, "nodePort"))
+        for p in _items(spec, "ports")
+    )
+    return Service(ref=ref_of(body), type=_text(spec, "type"), ports=ports)
+
+
+def read_namespace(body: Body) -> Namespace:
+    """Read a Namespace."""
+    metadata = _child(body, "metadata")
+    return Namespace(
+        name=_text(metadata, "name"), labels=labels_of(body), deleting="deletionTimestamp" in metadata
+    )
+
+
+def read_secret(body: Body) -> Secret:
+    """Read a Secret."""
+    metadata = _child(body, "metadata")
+    data = {key: base64.b64decode(value) for key, value in _texts(_child(body, "data")).items()}
+    return Secret(
+        ref=ref_of(body),
+        type=_text(body, "type"),
+        data=data,
+        labels=labels_of(body),
+        annotations=annotations_of(body),
+        owner=owner_of(body),
+        uid=_text(metadata, "uid"),
+        resource_version=_text(metadata, "resourceVersion"),
+    )
+
+
+def write_secret(secret: Secret) -> Json:
+    """Render a Secret; uid and resourceVersion, when set, guard an update."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": secret.type,
+        "metadata": _metadata(secret),
+        "data": {key: base64.b64encode(value).decode() for key, value in secret.data.items()},
+    }
+
+
+def read_config_map(body: Body) -> ConfigMap:
+    """Read a ConfigMap."""
+    metadata = _child(body, "metadata")
+    return ConfigMap(
+        ref=ref_of(body),
+        data=_texts(_child(body, "data")),
+        labels=labels_of(body),
+        annotations=annotations_of(body),
+        uid=_text(metadata, "uid"),
+        resource_version=_text(metadata, "resourceVersion"),
+    )
+
+
+def write_config_map(config_map: ConfigMap) -> Json:
+    """Render a ConfigMap; uid and resourceVersion, when set, guard an update."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(config_map),
+        "data": dict(config_map.data),
+    }
+
+
+def _metadata(found: Secret | ConfigMap) -> Json:
+    metadata: dict[str, Json] = {
+        "name": found.ref.name,
+        "namespace": found.ref.namespace,
+        "labels": dict(found.labels),
+        "annotations": dict(found.annotations),
+    }
+    if found.uid:
+        metadata |= {"uid": found.uid, "resourceVersion": found.resource_version}
+    owner = found.owner if isinstance(found, Secret) else None
+    if owner is not None:
+        metadata["ownerReferences"] = [_owner_reference(owner)]
+    return metadata
+
+
+def _owner_reference(owner: Owner) -> Json:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": owner.kind,
+        "name": owner.name,
+        "uid": owner.uid,
+        "controller": True,
+        # Deleting the owner in the foreground waits for the Secret; RBAC needs no finalizers rule for it
+        # as long as this stays False.
+        "blockOwnerDeletion": False,
+    }

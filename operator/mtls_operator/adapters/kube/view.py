@@ -1,0 +1,120 @@
+"""The View port: what is watched, held in memory.
+
+The handlers feed it from watch events; `refresh` lists everything anew and replaces what is held,
+before the first pass and at every resync, since a broken watch may have lost a deletion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from mtls_operator.adapters.kube import paths, shapes
+from mtls_operator.api.listener import MutualTLSListener
+from mtls_operator.api.meta import Kind
+from mtls_operator.errors import SpecError
+
+if TYPE_CHECKING:
+    from mtls_operator.adapters.kube.api import Api
+    from mtls_operator.adapters.kube.shapes import Body
+    from mtls_operator.api.meta import ObjectRef
+    from mtls_operator.core.cluster import Namespace, Node, Service
+
+T = TypeVar("T")
+_PAGE: Final = "500"
+
+
+class Held(Generic[T]):
+    """Objects of one resource with the version that each was seen in."""
+
+    def __init__(self, path: str, read: Callable[[Body], T | None]) -> None:
+        self.path = path
+        self._read = read
+        self._objects: dict[ObjectRef, tuple[int, T]] = {}
+
+    def values(self) -> list[T]:
+        """Return the objects."""
+        return [value for _, value in self._objects.values()]
+
+    def get(self, ref: ObjectRef) -> T | None:
+        """Return an object, None when it is not held."""
+        held = self._objects.get(ref)
+        return held[1] if held else None
+
+    def put(self, body: Body) -> None:
+        """Take an object up, unless a newer version of it is held."""
+        ref, version = shapes.ref_of(body), shapes.version_of(body)
+        held = self._objects.get(ref)
+        if held is not None and held[0] > version:
+            return
+        value = self._read(body)
+        if value is None:
+            self._objects.pop(ref, None)
+        else:
+            self._objects[ref] = (version, value)
+
+    def drop(self, body: Body) -> None:
+        """Forget an object that was deleted."""
+        self._objects.pop(shapes.ref_of(body), None)
+
+    def replace(self, bodies: Collection[Body]) -> None:
+        """Hold exactly these objects."""
+        self._objects = {}
+        for body in bodies:
+            self.put(body)
+
+
+class ClusterView:
+    """Nodes, Services, Namespaces and MutualTLSListeners."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.held_nodes = Held(paths.all_core("nodes"), shapes.read_node)
+        self.held_services = Held(paths.all_core("services"), shapes.read_service)
+        self.held_namespaces = Held(paths.all_core("namespaces"), shapes.read_namespace)
+        self.held_listeners = Held(paths.all_of_ours(Kind.MUTUAL_TLS_LISTENER), _read_listener)
+
+    def nodes(self) -> Collection[Node]:
+        """Return every node."""
+        return self.held_nodes.values()
+
+    def services(self, namespace: str) -> Mapping[str, Service]:
+        """Return the Services of a namespace by name."""
+        return {s.ref.name: s for s in self.held_services.values() if s.ref.namespace == namespace}
+
+    def namespace(self, name: str) -> Namespace | None:
+        """Return a namespace, None when it is not known."""
+        return next((n for n in self.held_namespaces.values() if n.name == name), None)
+
+    def listeners(self) -> Collection[MutualTLSListener]:
+        """Return every MutualTLSListener whose manifest makes sense."""
+        return self.held_listeners.values()
+
+    async def refresh(self) -> None:
+        """List everything anew and replace what is held."""
+        for held in (self.held_nodes, self.held_services, self.held_namespaces, self.held_listeners):
+            held.replace(await self._list(held.path))
+
+    async def keys_of(self, kind: Kind) -> list[ObjectRef]:
+        """Return where every object of a kind of ours is."""
+        return [shapes.ref_of(body) for body in await self._list(paths.all_of_ours(kind))]
+
+    async def _list(self, path: str) -> list[Body]:
+        found: list[Body] = []
+        query = {"limit": _PAGE}
+        while True:
+            page = await self._api.call("GET", path, query=query)
+            items = page.get("items")
+            found += [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+            metadata = page.get("metadata")
+            token = metadata.get("continue") if isinstance(metadata, Mapping) else None
+            if not token:
+                return found
+            query = {"limit": _PAGE, "continue": str(token)}
+
+
+def _read_listener(body: Body) -> MutualTLSListener | None:
+    try:
+        return MutualTLSListener.parse(body)
+    except SpecError:
+        return None
