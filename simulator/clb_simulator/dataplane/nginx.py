@@ -1,0 +1,174 @@
+"""The data plane that really serves: nginx, kept in step with the listeners and with their health.
+
+Runs nginx and health checks. Started by `clb-simulator serve` and told of every change when its task
+succeeds.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clb_simulator.dataplane.health import HealthMonitor, Sleep
+from clb_simulator.dataplane.health_probe import HttpProber, Prober
+from clb_simulator.dataplane.model import DataPlaneError, HealthState, Listener
+from clb_simulator.dataplane.nginx_config import render
+from clb_simulator.dataplane.nginx_publisher import NginxPublisher
+from clb_simulator.dataplane.switches import Switches
+
+log = logging.getLogger(__name__)
+
+_DEFAULTS = Switches()
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What one caller wants changed; None leaves it as it is."""
+
+    listeners: tuple[Listener, ...] | None
+    switches: Switches | None
+    served: asyncio.Future[None]
+
+
+class NginxDataPlane:
+    """Serves listeners with nginx on their addresses and ports.
+
+    Args:
+        directory: a folder of its own, made if missing; certificates and keys are written there, readable
+            by this user alone.
+        switches: what is not known about CLB.
+        sleep: waits between two health checks of a backend, in seconds.
+        prober: sends the health checks.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        switches: Switches = _DEFAULTS,
+        sleep: Sleep = asyncio.sleep,
+        prober: Prober | None = None,
+    ) -> None:
+        self._publisher = NginxPublisher(directory)
+        self._monitor = HealthMonitor(
+            prober=prober or HttpProber(), sleep=sleep, on_change=self._take_up_health
+        )
+        self._listeners: tuple[Listener, ...] = ()
+        self._switches = switches
+        self._waiting: list[_Change] = []
+        self._health_changed = False
+        self._worker: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of nginx's master, or None before `start`."""
+        return self._publisher.pid
+
+    @property
+    def generation(self) -> int:
+        """How many configurations have been served: a change that changes nothing does not count."""
+        return self._publisher.generation
+
+    async def start(self) -> None:
+        """Start nginx with no listeners.
+
+        Raises:
+            DataPlaneError: if nginx cannot run here.
+        """
+        await self._publisher.start()
+
+    async def apply(self, listeners: tuple[Listener, ...]) -> None:
+        """Serve exactly these listeners; return when no new connection meets what was served before.
+
+        Calls that arrive during a reload share the next one: the last is served, and the earlier ones are
+        done with it. Nothing is reloaded when nothing changes.
+
+        Raises:
+            DataPlaneError: with nginx's sentence, if they cannot be served; what was served still is.
+        """
+        await self._serve(listeners=listeners)
+
+    async def use(self, switches: Switches) -> None:
+        """Serve the same listeners under other switches.
+
+        Raises:
+            DataPlaneError: if they cannot be served so; what was served still is.
+        """
+        await self._serve(switches=switches)
+
+    def health(self, location_id: str, address: str, port: int) -> HealthState:
+        """Tell the verdict of the active check on one backend of a route."""
+        return self._monitor.state((location_id, address, port))
+
+    async def stop(self) -> None:
+        """End the checks and nginx; changes that still wait fail."""
+        await self._monitor.stop()
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+        _settle(self._waiting, DataPlaneError("The data plane was stopped before the change was served."))
+        self._waiting = []
+        await self._publisher.stop()
+
+    async def _serve(
+        self, *, listeners: tuple[Listener, ...] | None = None, switches: Switches | None = None
+    ) -> None:
+        served: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Change(listeners, switches, served))
+        self._wake()
+        await served
+
+    def _take_up_health(self) -> None:
+        self._health_changed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        # A task of its own: a caller that gives up must not cut a reload in half.
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+
+    async def _work(self) -> None:
+        while self._waiting or self._health_changed:
+            self._health_changed = False
+            batch = list(self._waiting)
+            await self._serve_last_good(batch) if batch else await self._follow_health()
+            del self._waiting[: len(batch)]
+
+    async def _serve_last_good(self, batch: Sequence[_Change]) -> None:
+        for length in range(len(batch), 0, -1):
+            changes = batch[:length]
+            try:
+                await self._publish(changes)
+            except (DataPlaneError, OSError) as error:
+                # The ones before the last may be good, and are owed an answer of their own.
+                _settle(changes[-1:], error)
+            else:
+                _settle(changes, None)
+                return
+
+    async def _follow_health(self) -> None:
+        try:
+            await self._publish(())
+        except (DataPlaneError, OSError):
+            log.exception("the changed health of a backend is not served")
+
+    async def _publish(self, changes: Sequence[_Change]) -> None:
+        listeners, switches = self._listeners, self._switches
+        for change in changes:
+            listeners = listeners if change.listeners is None else change.listeners
+            switches = change.switches or switches
+        rendering = render(listeners, self._monitor.dead(), switches, self._publisher.directory)
+        await self._publisher.publish(rendering)
+        self._listeners, self._switches = listeners, switches
+        self._monitor.watch(listeners)
+
+
+def _settle(changes: Sequence[_Change], error: Exception | None) -> None:
+    for change in changes:
+        if change.served.done():
+            continue
+        if error is None:
+            change.served.set_result(None)
+        else:
+            change.served.set_exception(error)

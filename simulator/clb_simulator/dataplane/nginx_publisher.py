@@ -1,0 +1,121 @@
+"""One change of configuration, from text to being served.
+
+Writes files and signals nginx. Used by `NginxDataPlane`, which never publishes two changes at once.
+"""
+
+import asyncio
+from pathlib import Path
+
+from clb_simulator.dataplane.model import DataPlaneError
+from clb_simulator.dataplane.nginx_config import Rendering, configuration
+from clb_simulator.dataplane.nginx_directory import NginxDirectory
+from clb_simulator.dataplane.nginx_generation import ServedGeneration
+from clb_simulator.dataplane.nginx_process import NginxProcess, first_error, worker_user
+
+_LIVE_SECONDS = 20.0
+_GLANCE_SECONDS = 0.02
+_NOTHING = Rendering("", {})
+
+
+class NginxPublisher:
+    """Serves one rendering after the other."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = NginxDirectory(directory)
+        self._process = NginxProcess(self._directory.path)
+        self._served = ServedGeneration(self._directory.control_socket)
+        self._generation = 0
+        self._current = _NOTHING
+
+    @property
+    def directory(self) -> Path:
+        """Where nginx lives."""
+        return self._directory.path
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of nginx's master, or None before `start`."""
+        return self._process.pid
+
+    @property
+    def generation(self) -> int:
+        """How many configurations have been served: unchanged by a change that changes nothing."""
+        return self._generation
+
+    async def start(self) -> None:
+        """Start nginx with no listeners.
+
+        Raises:
+            DataPlaneError: if it cannot run here.
+        """
+        self._directory.prepare()
+        await self._write(_NOTHING, generation=1)
+        self._directory.promote()
+        await self._process.start(self._directory.configuration)
+        self._generation = 1
+        self._current = _NOTHING
+        await self._until_serving(1, log_offset=0)
+
+    async def publish(self, rendering: Rendering) -> None:
+        """Serve a rendering; return when no new connection can reach the one before.
+
+        Raises:
+            DataPlaneError: if nginx refuses it; the one before is served on.
+        """
+        if not self._process.running:
+            raise DataPlaneError("nginx does not run; start the data plane first.")
+        if rendering == self._current:
+            return
+        generation = self._generation + 1
+        previous = self._directory.configuration.read_text()
+        await self._write(rendering, generation)
+        offset = self._directory.error_offset()
+        self._directory.promote()
+        try:
+            self._process.reload()
+            await self._until_serving(generation, offset)
+        except DataPlaneError:
+            self._directory.configuration.write_text(previous)
+            raise
+        self._generation = generation
+        self._current = rendering
+        self._directory.keep_only(frozenset(rendering.files))
+
+    async def stop(self) -> None:
+        """End nginx."""
+        await self._served.close()
+        await self._process.stop()
+
+    async def _write(self, rendering: Rendering, generation: int) -> None:
+        text = configuration(rendering.body, generation, worker_user())
+        self._directory.write_candidate(text, rendering.files)
+        await self._process.check(self._directory.candidate)
+
+    async def _until_serving(self, generation: int, log_offset: int) -> None:
+        try:
+            async with asyncio.timeout(_LIVE_SECONDS):
+                while True:
+                    await self._retired(log_offset)
+                    if await self._served.observe() == generation:
+                        return
+                    await asyncio.sleep(_GLANCE_SECONDS)
+        except TimeoutError as error:
+            raise DataPlaneError(f"nginx did not serve the change within {_LIVE_SECONDS} seconds.") from error
+
+    async def _retired(self, log_offset: int) -> None:
+        ended = asyncio.ensure_future(self._served.ended())
+        try:
+            while not ended.done():
+                self._refuse_failure(log_offset)
+                await asyncio.wait((ended,), timeout=_GLANCE_SECONDS)
+        finally:
+            ended.cancel()
+        self._refuse_failure(log_offset)
+
+    def _refuse_failure(self, log_offset: int) -> None:
+        lines = [line for line in self._directory.errors_since(log_offset) if "[emerg]" in line]
+        # nginx tries an occupied address five times, and may still succeed.
+        if any("bind() to" not in line for line in lines):
+            raise DataPlaneError(f"nginx refuses the configuration: {first_error(chr(10).join(lines))}")
+        if not self._process.running:
+            raise DataPlaneError(f"nginx has ended: {first_error(chr(10).join(lines))}")

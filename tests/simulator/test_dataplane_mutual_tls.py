@@ -1,0 +1,208 @@
+"""Behaviour 27: client verification per listener or SNI domain, in every form that CLB may have.
+
+Documented: certificates per SNI domain, ON and OPTIONAL. Guesses, therefore switches: the form of refusal
+and what a Host of another domain gets.
+"""
+
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from simulator.dataplane_fixtures import (
+    Client,
+    EchoBackend,
+    Response,
+    client,
+    client_pair,
+    domain,
+    echo_backend,
+    free_port,
+    https,
+    mutual,
+    route,
+    serving_plane,
+)
+
+from clb_simulator.dataplane.model import Listener
+from clb_simulator.dataplane.nginx import NginxDataPlane
+from clb_simulator.dataplane.switches import Switches
+
+FORMS = [
+    Switches(refusal="http400", foreign_host="421", tls13=True),
+    Switches(refusal="http400", foreign_host="route", tls13=True),
+    Switches(refusal="tls-alert", foreign_host="421", tls13=True),
+    Switches(refusal="tls-alert", foreign_host="route", tls13=True),
+]
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.fixture(params=FORMS, ids=lambda form: f"{form.refusal} {form.foreign_host}")
+def switches(request: pytest.FixtureRequest) -> Switches:
+    form: Switches = request.param
+    return form
+
+
+@pytest.fixture(params=VERSIONS, ids=lambda version: version.name)
+def version(request: pytest.FixtureRequest) -> ssl.TLSVersion:
+    chosen: ssl.TLSVersion = request.param
+    return chosen
+
+
+@pytest.fixture
+async def backends() -> AsyncIterator[tuple[EchoBackend, EchoBackend]]:
+    async with echo_backend("rs-1") as first, echo_backend("rs-2") as second:
+        yield first, second
+
+
+@pytest.fixture
+async def plane(tmp_path: Path, switches: Switches) -> AsyncIterator[NginxDataPlane]:
+    async with serving_plane(tmp_path, switches) as plane:
+        yield plane
+
+
+def two_domains(port: int, backends: tuple[EchoBackend, EchoBackend]) -> Listener:
+    """Return a listener with domains a (the default) and b, each with its own CA and backend."""
+    first, second = backends
+    return https(
+        port,
+        domain("a.test", tls=mutual(("a.test",), "a"), default=True, routes=(route(first.weighing(10)),)),
+        domain(
+            "b.test",
+            tls=mutual(("b.test",), "b"),
+            routes=(route(second.weighing(10), location_id="loc-2"),),
+        ),
+    )
+
+
+async def outcome(who: Client, port: int, *, sni: str | None, host: str | None = None) -> str:
+    """Return the backend's name, the status of a refusal, or the reason of a TLS alert."""
+    try:
+        response = await who.asks(port, sni=sni, host=host)
+    except ssl.SSLError as error:
+        return f"alert {error.reason}"
+    return response.body if response.status == 200 else str(response.status)
+
+
+def is_refusal(got: str, switches: Switches) -> bool:
+    return got == "400" if switches.refusal == "http400" else got.startswith("alert ")
+
+
+async def test_good_certificate_reaches_both_backends_in_turn(
+    plane: NginxDataPlane, backends: tuple[EchoBackend, EchoBackend], version: ssl.TLSVersion
+) -> None:
+    port = free_port()
+    routes = (route(*(backend.weighing(10) for backend in backends)),)
+    await plane.apply((https(port, domain("a.test", routes=routes), tls=mutual(("a.test",), "a")),))
+    who = client(client_pair("a"), version)
+    got = [await outcome(who, port, sni="a.test") for _ in range(4)]
+    assert got in (["rs-1", "rs-2"] * 2, ["rs-2", "rs-1"] * 2)
+
+
+@pytest.mark.parametrize("sni", ["a.test", None, "unknown.test"])
+async def test_strangers_are_refused_whatever_name_they_ask(
+    plane: NginxDataPlane,
+    backends: tuple[EchoBackend, EchoBackend],
+    switches: Switches,
+    version: ssl.TLSVersion,
+    sni: str | None,
+) -> None:
+    port = free_port()
+    await plane.apply((two_domains(port, backends),))
+    for stranger in (None, client_pair("foreign"), client_pair("b")):
+        got = await outcome(client(stranger, version), port, sni=sni)
+        assert is_refusal(got, switches), got
+    assert await outcome(client(client_pair("a"), version), port, sni=sni) == "rs-1"
+
+
+async def test_each_domain_admits_its_own_ca_alone(
+    plane: NginxDataPlane,
+    backends: tuple[EchoBackend, EchoBackend],
+    switches: Switches,
+    version: ssl.TLSVersion,
+) -> None:
+    port = free_port()
+    await plane.apply((two_domains(port, backends),))
+    assert await outcome(client(client_pair("b"), version), port, sni="b.test") == "rs-2"
+    got = await outcome(client(client_pair("a"), version), port, sni="b.test")
+    assert is_refusal(got, switches), got
+
+
+@pytest.mark.parametrize("sni", ["a.test", None])
+async def test_host_of_another_domain_gets_421_or_that_domain(
+    plane: NginxDataPlane,
+    backends: tuple[EchoBackend, EchoBackend],
+    switches: Switches,
+    version: ssl.TLSVersion,
+    sni: str | None,
+) -> None:
+    port = free_port()
+    await plane.apply((two_domains(port, backends),))
+    expected = "421" if switches.foreign_host == "421" else "rs-2"
+    assert await outcome(client(client_pair("a"), version), port, sni=sni, host="b.test") == expected
+    for stranger in (None, client_pair("b")):
+        got = await outcome(client(stranger, version), port, sni=sni, host="b.test")
+        assert is_refusal(got, switches) or got == "421", got
+
+
+async def test_one_way_domain_opens_no_mutual_one(
+    plane: NginxDataPlane, backends: tuple[EchoBackend, EchoBackend], switches: Switches
+) -> None:
+    port = free_port()
+    listener = two_domains(port, backends)
+    open_domain = domain("open.test", tls=mutual(("open.test",), "a", verify="off"), routes=())
+    await plane.apply((https(port, *listener.domains, open_domain),))
+    got = await outcome(client(), port, sni="open.test", host="a.test")
+    assert got == ("421" if switches.foreign_host == "421" else "rs-1")
+    assert is_refusal(await outcome(client(), port, sni="a.test", host="open.test"), switches) or (
+        switches.foreign_host == "421"
+    )
+
+
+async def test_optional_admits_none_and_good_but_no_foreign_certificate(
+    plane: NginxDataPlane,
+    backends: tuple[EchoBackend, EchoBackend],
+    switches: Switches,
+    version: ssl.TLSVersion,
+) -> None:
+    port = free_port()
+    routes = (route(backends[0].weighing(10)),)
+    await plane.apply(
+        (https(port, domain("a.test", routes=routes), tls=mutual(("a.test",), "a", verify="optional")),)
+    )
+    assert await outcome(client(None, version), port, sni="a.test") == "rs-1"
+    assert await outcome(client(client_pair("a"), version), port, sni="a.test") == "rs-1"
+    got = await outcome(client(client_pair("foreign"), version), port, sni="a.test")
+    assert is_refusal(got, switches), got
+
+
+async def test_one_way_listener_asks_for_nothing(
+    plane: NginxDataPlane, backends: tuple[EchoBackend, EchoBackend]
+) -> None:
+    port = free_port()
+    routes = (route(backends[0].weighing(10)),)
+    await plane.apply(
+        (https(port, domain("a.test", routes=routes), tls=mutual(("a.test",), "a", verify="off")),)
+    )
+    assert await outcome(client(), port, sni="a.test") == "rs-1"
+
+
+async def test_session_of_one_domain_opens_no_other(
+    plane: NginxDataPlane, backends: tuple[EchoBackend, EchoBackend], version: ssl.TLSVersion
+) -> None:
+    port = free_port()
+    await plane.apply((two_domains(port, backends),))
+    who = client(client_pair("a"), version)
+    for first_sni in ("a.test", None):
+        first = await who.asks(port, sni=first_sni)
+        assert first.status == 200
+        assert not await reaches(who, port, first)
+
+
+async def reaches(who: Client, port: int, first: Response) -> bool:
+    """Tell whether the session of one response reaches domain b's backend."""
+    try:
+        second = await who.asks(port, sni="b.test", session=first.session)
+    except ssl.SSLError:
+        return False
+    return second.resumed or second.status == 200
