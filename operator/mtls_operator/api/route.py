@@ -12,7 +12,6 @@ from pydantic import Field
 from mtls_operator.api.duration import Duration
 from mtls_operator.api.model import ApiModel
 from mtls_operator.api.rules import Rule, SchemaKeywords, carries, exactly_one_of
-from mtls_operator.api.subject import ObjectName
 from mtls_operator.api.timing import between, is_shorter
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -20,7 +19,7 @@ UrlPath = Annotated[
     str,
     Field(max_length=200),
     Rule(
-        "self.matches('^(=|~[*]?|[^]~)? */[!-~]*$')",
+        r"self.matches(r'^(=|~[*]?|\^~)? */[!-~]*$')",
         "must begin with '/', or with '=', '^~', '~' or '~*' before it, and have no blanks",
     ),
 ]
@@ -89,6 +88,14 @@ class HealthCheck(ApiModel):
     """The answers that count as a success: 1xx, 2xx, 3xx, 4xx, 5xx."""
 
 
+ServiceName = Annotated[
+    str,
+    Field(max_length=63),
+    Rule(
+        "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+        "must be a Service's name: lower-case letters, digits and '-', a letter or digit at both ends",
+    ),
+]
 ServicePort = Annotated[
     int | str,
     SchemaKeywords({"x-kubernetes-int-or-string": True, "maxLength": 15, "minimum": 1, "maximum": 65535}),
@@ -98,7 +105,7 @@ ServicePort = Annotated[
 class ServiceRef(ApiModel):
     """A port of a Service."""
 
-    name: ObjectName
+    name: ServiceName
     """The Service's name; it is of type NodePort or LoadBalancer and in the listener's namespace."""
     port: ServicePort
     """The Service's port, by name or by number."""
