@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import warnings
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
+import pytest
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtls_operator.pki.error import PkiError
-from mtls_operator.pki.inspect import chain_to_pem, inspect_certificate, load_chain
+from mtls_operator.pki.inspect import chain_to_pem, inspect_certificate, load_chain, signed_by
 from mtls_operator.pki.issue import Issuer, capped_not_after, is_capped, issue_leaf, issue_root
 from mtls_operator.pki.keys import (
     KeyAlgorithm,
@@ -19,6 +23,7 @@ from mtls_operator.pki.keys import (
     key_from_pem,
     key_to_pem,
     public_key_der,
+    same_key,
 )
 from mtls_operator.pki.names import Subject, SubjectAltNames
 from mtls_operator.pki.profiles import CLIENT, SERVER, Profile, Usage
@@ -115,6 +120,29 @@ def test_subject_and_names_read_back_from_the_certificate(subject: Subject, name
     text = normalise_pem(chain_to_pem([leaf, ROOT]).decode())
     assert load_chain(text) == (leaf, ROOT)
     assert normalise_pem(text) == text
+
+
+@settings(deadline=None, max_examples=300)
+@given(position=st.integers(0), value=st.integers(0, 255))
+def test_a_damaged_certificate_is_read_or_refused(position: int, value: int) -> None:
+    names = SubjectAltNames(("a.example",), ("spiffe://a.example/x",), ("a@b.example",), ("::1",))
+    leaf = _issue(SERVER, Subject("x", ("Acme",), countries=("CN",)), names, timedelta(days=1), NOW)
+    der = bytearray(leaf.public_bytes(serialization.Encoding.DER))
+    der[position % len(der)] = value
+    pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+    with warnings.catch_warnings():
+        # cryptography warns of what is against RFC 5280 and reads it none the less.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            (damaged,) = load_chain(pem)
+        except PkiError:
+            return
+        same_key(damaged, LEAF_KEY)
+        if damaged.tbs_certificate_bytes == leaf.tbs_certificate_bytes:
+            return
+        assert not signed_by(damaged, ROOT)
+        with pytest.raises(PkiError):
+            verify_leaf([damaged], [ROOT], NOW, Usage.SERVER)
 
 
 @given(size=st.sampled_from([256, 384, 521]))

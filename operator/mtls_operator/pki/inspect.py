@@ -64,15 +64,24 @@ def inspect_certificate(certificate: x509.Certificate) -> Facts:
     """Return a certificate's facts.
 
     Raises:
-        PkiError: its extensions or its key are malformed.
+        PkiError: it is malformed; cryptography parses names, extensions and key when they are asked for.
     """
     try:
-        constraints = extension_of(certificate, x509.BasicConstraints)
-        subject_key = extension_of(certificate, x509.SubjectKeyIdentifier)
-        authority_key = extension_of(certificate, x509.AuthorityKeyIdentifier)
-        public_key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        return _facts(certificate)
+    except (
+        ValueError,
+        UnsupportedAlgorithm,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
         raise PkiError(f"the certificate cannot be read: {error}") from None
+
+
+def _facts(certificate: x509.Certificate) -> Facts:
+    constraints = extension_of(certificate, x509.BasicConstraints)
+    subject_key = extension_of(certificate, x509.SubjectKeyIdentifier)
+    authority_key = extension_of(certificate, x509.AuthorityKeyIdentifier)
+    public_key = certificate.public_key()
     return Facts(
         serial_number=f"{certificate.serial_number:x}",
         fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
@@ -106,16 +115,19 @@ def extension_of(certificate: x509.Certificate, kind: type[_E]) -> _E | None:
 
 
 def load_chain(pem: bytes | str) -> tuple[x509.Certificate, ...]:
-    """Read the certificates of a PEM text in their order.
+    """Read the certificates of a PEM text in their order, each of them to the end.
 
     Raises:
         PkiError: there is none, or one cannot be read.
     """
     text = pem.encode() if isinstance(pem, str) else pem
     try:
-        return tuple(x509.load_pem_x509_certificates(text))
-    except ValueError:
+        chain = tuple(x509.load_pem_x509_certificates(text))
+    except (ValueError, x509.InvalidVersion):
         raise PkiError("the text holds no readable PEM certificate, or a damaged one") from None
+    for certificate in chain:
+        inspect_certificate(certificate)  # refuse here what would fail later, at its first use
+    return chain
 
 
 def chain_to_pem(certificates: Iterable[x509.Certificate]) -> bytes:

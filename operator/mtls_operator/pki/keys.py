@@ -114,8 +114,11 @@ def key_from_pem(pem: bytes) -> PrivateKey:
 
 
 def same_key(certificate: x509.Certificate, key: PrivateKey) -> bool:
-    """Whether the certificate is for this key."""
-    return public_key_der(certificate.public_key()) == public_key_der(key.public_key())
+    """Whether the certificate is for this key; it is not when its own key cannot be read."""
+    try:
+        return public_key_der(certificate.public_key()) == public_key_der(key.public_key())
+    except (PkiError, ValueError, UnsupportedAlgorithm):
+        return False
 
 
 def public_key_der(key: object) -> bytes:
