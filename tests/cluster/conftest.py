@@ -1,5 +1,6 @@
 """One control plane for the whole run, built first when it is not there yet."""
 
+import contextlib
 import datetime as dt
 import os
 from collections.abc import Iterator
@@ -10,9 +11,24 @@ import pytest
 from mtls_devcluster.build import ensure_binaries
 from mtls_devcluster.cluster import Kubectl
 from mtls_devcluster.controlplane import ControlPlane, start_control_plane
+from mtls_devcluster.errors import DevClusterError
 from mtls_devcluster.processes import Supervisor
 from mtls_devcluster.progress import ConsoleProgress
 from mtls_devcluster.toolchain import link_kubectl
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the programs before the first test: it takes minutes, and a test has its time limit."""
+    needed = any("control_plane" in getattr(item, "fixturenames", ()) for item in session.items)
+    if not needed or session.config.option.collectonly:
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    try:
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            ensure_binaries(os.environ, ConsoleProgress())
+            link_kubectl(os.environ)
+    except DevClusterError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 @pytest.fixture(scope="session")

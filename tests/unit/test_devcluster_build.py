@@ -102,6 +102,14 @@ def test_kubebuilder_assets_are_taken_and_only_the_rest_is_built(machine: Machin
     assert f"KUBEBUILDER_ASSETS ({assets}) has no kube-controller-manager" in machine.output.getvalue()
 
 
+def test_kubebuilder_assets_come_before_what_was_built_earlier(machine: Machine, tmp_path: Path) -> None:
+    machine.build()
+    chosen = program(tmp_path / "assets" / "etcd")
+    found = machine.build(KUBEBUILDER_ASSETS=str(chosen.parent))
+    assert found["etcd"] == chosen
+    assert found["kube-apiserver"] == machine.cache / "kube-apiserver"
+
+
 def test_what_cannot_be_run_in_kubebuilder_assets_counts_as_missing(machine: Machine, tmp_path: Path) -> None:
     assets = tmp_path / "assets"
     program(assets / "etcd").chmod(0o644)
