@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from mtls_operator.pki.error import PkiError
-from mtls_operator.pki.inspect import load_chain
+from mtls_operator.pki.inspect import chain_to_pem, load_chain
 from mtls_operator.pki.issue import Issuer, issue_leaf, issue_root
-from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, generate_key, key_from_pem, same_key
+from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, generate_key, key_from_pem, key_to_pem, same_key
 from mtls_operator.pki.names import Subject, SubjectAltNames
 from mtls_operator.pki.pkcs12 import UNAMBIGUOUS, Pkcs12Profile, build_pkcs12, new_password, opens_pkcs12
 from mtls_operator.pki.profiles import CLIENT
@@ -103,10 +103,22 @@ def test_a_file_without_a_key_is_no_file() -> None:
     )
 
 
-def test_a_file_encrypted_in_another_way_has_no_profile() -> None:
-    data = pkcs12.serialize_key_and_certificates(None, KEY, LEAF, None, serialization.NoEncryption())
-    contents = opens_pkcs12(data, "")
-    assert contents is None or contents.profile is None
+@pytest.mark.parametrize(
+    ("certificates", "key"), [("AES-128-CBC", "AES-128-CBC"), ("AES-128-CBC", "AES-256-CBC")]
+)
+def test_a_file_encrypted_in_another_way_has_no_profile(certificates: str, key: str, tmp_path: Path) -> None:
+    source = tmp_path / "client.pem"
+    source.write_bytes(chain_to_pem([LEAF]) + key_to_pem(KEY))
+    ciphers = ["-certpbe", certificates, "-keypbe", key]
+    exported = subprocess.run(
+        ["openssl", "pkcs12", "-export", "-in", source, *ciphers, "-passout", f"pass:{PASSWORD}"],
+        capture_output=True,
+        check=True,
+    )
+    contents = opens_pkcs12(exported.stdout, PASSWORD)
+    assert contents is not None
+    assert contents.certificate == LEAF
+    assert contents.profile is None
 
 
 def test_an_empty_password_is_refused() -> None:

@@ -122,8 +122,14 @@ def opens_pkcs12(data: bytes, password: str) -> Contents | None:
         certificate=store.cert.certificate,
         chain=tuple(other.certificate for other in store.additional_certs),
         friendly_name=(store.cert.friendly_name or b"").decode(errors="replace"),
-        profile=next((profile for profile, marker in _CIPHER_MARKERS.items() if marker in data), None),
+        profile=_profile_of(data),
     )
+
+
+def _profile_of(data: bytes) -> Pkcs12Profile | None:
+    """Return the profile whose cipher both the certificates and the key are encrypted with."""
+    both = 2
+    return next((profile for profile, marker in _CIPHER_MARKERS.items() if data.count(marker) == both), None)
 
 
 def new_password() -> str:
