@@ -71,7 +71,7 @@ class _Template:
     names: SubjectAltNames
     public_key: PublicKey
     issuer_name: x509.Name
-    authority_key_id: x509.AuthorityKeyIdentifier | None
+    authority_key_id: bytes
     not_before: datetime
     not_after: datetime
 
@@ -96,7 +96,7 @@ def issue_root(*, subject: Subject, key: PrivateKey, duration: timedelta, now: d
         names=SubjectAltNames(),
         public_key=key.public_key(),
         issuer_name=name,
-        authority_key_id=x509.AuthorityKeyIdentifier(_key_digest(key.public_key()), None, None),
+        authority_key_id=_key_digest(key.public_key()),
         not_before=_whole_seconds(now) - BACKDATE,
         not_after=_end(duration, now),
     )
@@ -136,7 +136,7 @@ def issue_leaf(
         names=names,
         public_key=public_key,
         issuer_name=certificate.subject,
-        authority_key_id=x509.AuthorityKeyIdentifier(subject_key_id(certificate), None, None),
+        authority_key_id=subject_key_id(certificate),
         not_before=max(_whole_seconds(now) - BACKDATE, certificate.not_valid_before_utc),
         not_after=capped_not_after(duration=duration, issuer=certificate, now=now),
     )
@@ -225,9 +225,8 @@ def _builder(template: _Template) -> x509.CertificateBuilder:
         .add_extension(profile.basic_constraints(), critical=True)
         .add_extension(profile.key_usage(key_spec.algorithm), critical=True)
         .add_extension(x509.SubjectKeyIdentifier(_key_digest(template.public_key)), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier(template.authority_key_id, None, None), critical=False)
     )
-    if template.authority_key_id:
-        builder = builder.add_extension(template.authority_key_id, critical=False)
     if extended := profile.extended_key_usage():
         builder = builder.add_extension(extended, critical=False)
     if template.names:
