@@ -302,17 +302,34 @@ class Client:
             self.get, port, sni=sni, host=host, path=path, headers=headers, session=session
         )
 
+    async def asks_plainly(self, port: int, *, host: str) -> str:
+        """Send one GET without TLS and return the body."""
+        reader, writer = await asyncio.open_connection(VIP, port)
+        writer.write(f"GET / HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+        reply = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return reply.partition(b"\r\n\r\n")[2].decode()
 
-def client(
-    pair: KeyPair | None = None, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2, *protocols: str
-) -> Client:
+    def negotiates(self, port: int, *, sni: str) -> str | None:
+        """Return the protocol that a client which knows HTTP/2 ends up with."""
+        self.context.set_alpn_protocols(["h2", "http/1.1"])
+        try:
+            with (
+                socket.create_connection((VIP, port), timeout=10) as raw,
+                self.context.wrap_socket(raw, server_hostname=sni) as connection,
+            ):
+                return connection.selected_alpn_protocol()
+        finally:
+            self.context.set_alpn_protocols(["http/1.1"])
+
+
+def client(pair: KeyPair | None = None, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2) -> Client:
     """Return a client that shows this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = context.maximum_version = version
-    if protocols:
-        context.set_alpn_protocols(list(protocols))
     if pair:
         load_pair(context, pair)
     return Client(context)

@@ -66,6 +66,11 @@ class NginxDataPlane:
         return self._publisher.pid
 
     @property
+    def running(self) -> bool:
+        """Whether nginx runs."""
+        return self._publisher.running
+
+    @property
     def generation(self) -> int:
         """How many configurations have been served: a change that changes nothing does not count."""
         return self._publisher.generation

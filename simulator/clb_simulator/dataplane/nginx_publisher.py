@@ -38,6 +38,11 @@ class NginxPublisher:
         return self._process.pid
 
     @property
+    def running(self) -> bool:
+        """Whether nginx runs."""
+        return self._process.running
+
+    @property
     def generation(self) -> int:
         """How many configurations have been served: unchanged by a change that changes nothing."""
         return self._generation

@@ -40,7 +40,7 @@ def sni_maps(
     names = [f"{_key(name)} d{index};" for index, domain in enumerate(domains) for name in domain.names]
     lines = ["hostnames;", f"default {fallback};", f'"" {unnamed};', *names]
     maps = block(f"map $ssl_server_name $sni_{number}", lines)
-    if _verified_by_variable(switches):
+    if switches.foreign_host == "route":
         maps += _refusals([domain.verify for domain in domains], default, number)
     return maps
 
@@ -49,15 +49,9 @@ def admission(index: int, number: int, switches: Switches) -> list[str]:
     """Return the conditions at the top of the server block of one domain."""
     if switches.foreign_host == "421":
         return block(f'if ($sni_{number} !~ "^(any|d{index})$")', ["return 421;"])
-    if _verified_by_variable(switches):
-        # 495 and 496 are nginx's names for its two pages of status 400.
-        missing = block(f"if ($refused_{number} = 496)", ["return 496;"])
-        return [*missing, *block(f"if ($refused_{number} = 495)", ["return 495;"])]
-    return []
-
-
-def _verified_by_variable(switches: Switches) -> bool:
-    return switches.foreign_host == "route" and switches.refusal == "http400"
+    # 495 and 496 are nginx's names for its two pages of status 400.
+    missing = block(f"if ($refused_{number} = 496)", ["return 496;"])
+    return [*missing, *block(f"if ($refused_{number} = 495)", ["return 495;"])]
 
 
 def _key(name: str) -> str:

@@ -1,13 +1,12 @@
-r"""Certificates and client verification of one server block.
+"""Certificates and client verification of one server block.
 
 Pure. Called by `nginx_server`. nginx's own `ssl_verify_client` completes every handshake, answers 400, and
-answers 421 as soon as the Host is not the SNI. The two switches need more than that:
+answers 421 as soon as the Host is not the SNI. Where requests are to be routed by Host whatever the SNI
+was, OpenSSL asks for the certificate and never fails, and `nginx_sni` decides by `$ssl_client_verify`.
 
-| refusal   | foreign host | who verifies                                                          |
-|-----------|--------------|-----------------------------------------------------------------------|
-| http400   | 421          | `ssl_verify_client`                                                   |
-| http400   | route        | OpenSSL asks and never fails; `$ssl_client_verify` decides per SNI    |
-| tls-alert | either       | OpenSSL, without nginx's callback that forgives: a bad chain is fatal |
+Under `tls-alert` a client without a certificate gets a fatal alert. One with a bad certificate gets 400
+all the same: nginx installs a callback that forgives a bad chain in every TLS context it makes, in stream
+and http, and no directive and no `ssl_conf_command` takes it away.
 """
 
 from clb_simulator.dataplane.model import DataPlaneError, TlsBinding
@@ -47,30 +46,19 @@ def _client_verification(binding: TlsBinding, files: TlsFiles, switches: Switche
     if not binding.client_ca_pem:
         raise DataPlaneError("Client certificates are required but no CA is bound to verify them with.")
     authority = quoted(files.add_authority(binding.client_ca_pem))
-    if switches.refusal == "tls-alert":
-        return _fatal_verification(binding, authority)
     depth = f"ssl_verify_depth {switches.verify_depth};"
-    if switches.foreign_host == "route":
-        return [depth, *_recorded_verification(authority)]
-    return [depth, f"ssl_client_certificate {authority};", f"ssl_verify_client {binding.verify};"]
+    missing_is_fatal = switches.refusal == "tls-alert" and binding.verify == "on"
+    mode = "Require" if missing_is_fatal else "Request"
+    return [depth, f"ssl_conf_command VerifyMode {mode};", *_authority(binding, authority, switches)]
 
 
-def _fatal_verification(binding: TlsBinding, authority: str) -> list[str]:
-    mode = "Require" if binding.verify == "on" else "Request"
-    return [
-        "ssl_verify_client off;",
-        f"ssl_conf_command VerifyMode {mode};",
-        f"ssl_conf_command VerifyCAFile {authority};",
-        f"ssl_conf_command ClientCAFile {authority};",
-    ]
-
-
-def _recorded_verification(authority: str) -> list[str]:
+def _authority(binding: TlsBinding, authority: str, switches: Switches) -> list[str]:
+    if switches.foreign_host == "421":
+        return [f"ssl_client_certificate {authority};", f"ssl_verify_client {binding.verify};"]
     # ssl_trusted_certificate brings the depth and the callback that lets the handshake finish, and unlike
     # ssl_verify_client it does not make nginx compare Host and SNI.
     return [
         "ssl_verify_client off;",
         f"ssl_trusted_certificate {authority};",
-        "ssl_conf_command VerifyMode Request;",
         f"ssl_conf_command ClientCAFile {authority};",
     ]

@@ -16,13 +16,12 @@ class Switches:
     """The answers to what the cloud's documents leave open.
 
     Attributes:
-        refusal: how a client without a good certificate is turned away: an HTTP 400 after the handshake,
-            as nginx does it, or a fatal TLS alert.
+        refusal: how a client without a certificate is turned away: an HTTP 400 after the handshake, as
+            nginx does it, or a fatal TLS alert. One with a bad certificate gets 400 either way.
         foreign_host: what a request gets whose Host names another domain than its SNI: status 421, or the
             other domain's backends although that domain's CA never saw the client.
         tls13: offer TLS 1.3 besides 1.2. CLB offers it by custom configuration only.
-        verify_depth: CA certificates admitted between leaf and root. OpenSSL alone decides under
-            `tls-alert`, which has no setting for it.
+        verify_depth: nginx's `ssl_verify_depth`: 1 admits one CA certificate between leaf and root.
         no_backend_status: the answer of a route without a backend of positive weight.
     """
 
