@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from crds.manifests import (
     AUTHORITY,
     CLIENT_CERT,

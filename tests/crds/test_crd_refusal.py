@@ -1,7 +1,6 @@
 """Bad manifests are refused by the API server, each with a sentence that says what to do."""
 
 import pytest
-
 from crds.manifests import (
     AUTHORITY,
     CLIENT_CERT,
@@ -54,7 +53,7 @@ AUTHORITIES = {
     ),
     "a duration in days": (
         with_spec(AUTHORITY, duration="10 days"),
-        'spec.duration: Invalid value: "string": must be a duration',
+        'spec.duration: Invalid value: "10 days": must be a duration in hours',
     ),
     "a duration of nothing": (with_spec(AUTHORITY, duration="0s"), "must be longer than zero"),
     "an empty duration": (with_spec(AUTHORITY, duration=""), "must be a duration in hours"),
