@@ -139,8 +139,8 @@ class Recorder(Protocol):
 class CertificateStore(Protocol):
     """The cloud's certificate service."""
 
-    async def ours(self, owner: CertificateOwner) -> Sequence[CloudCertificate]:
-        """Return the uploads that carry this owner's tags."""
+    async def inventory(self) -> Sequence[CloudCertificate]:
+        """Return every upload that carries this cluster's tag."""
         ...
 
     async def upload(
@@ -152,6 +152,7 @@ class CertificateStore(Protocol):
         alias: str,
         owner: CertificateOwner,
         fingerprint: Fingerprint,
+        tags: Mapping[str, str],
     ) -> CertId:
         """Upload a certificate with our tags and return its id.
 
@@ -160,8 +161,9 @@ class CertificateStore(Protocol):
             chain: PEM, leaf first.
             key: PEM of its private key, empty for a CA.
             alias: what people see in the console.
-            owner: what goes into the tags.
-            fingerprint: goes into the tags as well.
+            owner: goes into our tags.
+            fingerprint: goes into our tags as well.
+            tags: further ones, from the manifest.
         """
         ...
 

@@ -6,12 +6,12 @@ plan, the executor and the ports.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, NewType
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
 
 LoadBalancerId = NewType("LoadBalancerId", str)
 ListenerId = NewType("ListenerId", str)
@@ -174,6 +174,10 @@ class Listener:
     create_time: str
     rules: tuple[Rule, ...] = ()
 
+    def with_targets(self, found: Mapping[str, tuple[Target, ...]]) -> Listener:
+        """Return the listener with the targets of its rules, by location."""
+        return replace(self, rules=tuple(replace(r, targets=found.get(r.id, ())) for r in self.rules))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudCertificate:
@@ -183,7 +187,6 @@ class CloudCertificate:
     kind: CertificateKind
     fingerprint: Fingerprint
     owner: CertificateOwner
-    uploaded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,175 @@
+"""The CertificateStore port over the SSL certificate service.
+
+Every upload of ours carries tags that name the cluster, the owner and the fingerprint. That is how
+it is found again after a crash or a lost reply, and the only reason to ever delete it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from mtls_operator import errors
+from mtls_operator.adapters.tencent import shapes
+from mtls_operator.api.meta import GROUP
+from mtls_operator.core.cloud import (
+    CertId,
+    CertificateKind,
+    CertificateOwner,
+    CloudCertificate,
+    Fingerprint,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mtls_operator.adapters.tencent.api import CloudApi
+    from mtls_operator.api.model import Json
+
+CLUSTER_TAG: Final = f"{GROUP}/cluster"
+NAMESPACE_TAG: Final = f"{GROUP}/namespace"
+NAME_TAG: Final = f"{GROUP}/name"
+UID_TAG: Final = f"{GROUP}/uid"
+FINGERPRINT_TAG: Final = f"{GROUP}/fingerprint"
+
+_TYPES: Final = {CertificateKind.SERVER: "SVR", CertificateKind.CA: "CA"}
+_KINDS: Final = {wire: kind for kind, wire in _TYPES.items()}
+_PAGE: Final = 1000
+_SHARED_SECONDS: Final = 1.0
+_NO_REGION: Final = ""
+"""The certificate service has no regions."""
+
+
+class CloudCertificates:
+    """Uploads, finds and deletes certificates."""
+
+    def __init__(self, api: CloudApi, *, cluster: str, regions: Sequence[str]) -> None:
+        self._api = api
+        self._cluster = cluster
+        self._regions = tuple(regions)
+        self._lock = asyncio.Lock()
+        self._shared: tuple[float, tuple[CloudCertificate, ...]] | None = None
+
+    async def inventory(self) -> Sequence[CloudCertificate]:
+        """Return every upload that carries this cluster's tag; passes of the same second share it."""
+        async with self._lock:
+            now = asyncio.get_running_loop().time()
+            if self._shared is None or now - self._shared[0] > _SHARED_SECONDS:
+                self._shared = (now, await self._list())
+            return self._shared[1]
+
+    async def _list(self) -> tuple[CloudCertificate, ...]:
+        found: list[CloudCertificate] = []
+        while True:
+            query: Json = {
+                "Offset": len(found),
+                "Limit": _PAGE,
+                "Tags": [{"TagKey": CLUSTER_TAG, "TagValue": self._cluster}],
+            }
+            reply = await self._api.read("ssl", _NO_REGION, "DescribeCertificates", query)
+            page = shapes.items(reply, "Certificates")
+            found += [_read(certificate) for certificate in page]
+            if len(page) < _PAGE:
+                # The filter is the service's; ownership is decided here.
+                return tuple(c for c in found if c.owner.cluster == self._cluster)
+
+    async def upload(
+        self,
+        kind: CertificateKind,
+        *,
+        chain: str,
+        key: str,
+        alias: str,
+        owner: CertificateOwner,
+        fingerprint: Fingerprint,
+        tags: Mapping[str, str],
+    ) -> CertId:
+        """Upload a certificate with our tags and return its id.
+
+        With Repeatable=false the service answers with the id of an equal certificate that it has.
+        That one is used when it is ours; somebody else's could be deleted under us, so then a copy
+        of our own is made.
+        """
+        body: dict[str, Json] = {
+            "CertificatePublicKey": chain,
+            "CertificateType": _TYPES[kind],
+            "Alias": alias,
+            "Tags": _tags({**tags, **_marks(owner, fingerprint)}),
+            "Repeatable": False,
+        }
+        if key:
+            body["CertificatePrivateKey"] = key
+        reply = await self._upload(body)
+        repeated = shapes.text(reply, "RepeatCertId")
+        if repeated and all(c.id != repeated for c in await self.inventory()):
+            reply = await self._upload({**body, "Repeatable": True})
+            repeated = ""
+        return _uploaded_id(reply, repeated)
+
+    async def _upload(self, body: Mapping[str, Json]) -> Mapping[str, object]:
+        self._shared = None
+        return await self._api.write("ssl", _NO_REGION, "UploadCertificate", dict(body))
+
+    async def users(self, certificate: CertId) -> Sequence[str]:
+        """Return the load balancers that use a certificate, in every region served."""
+        found: list[str] = []
+        for region in self._regions:
+            body: Json = {"CertIds": [certificate]}
+            reply = await self._api.read("clb", region, "DescribeLoadBalancerListByCertId", body)
+            for entry in shapes.items(reply, "CertSet"):
+                found += [shapes.text(lb, "LoadBalancerId") for lb in shapes.items(entry, "LoadBalancers")]
+        return found
+
+    async def delete(self, certificate: CertId) -> None:
+        """Delete an upload; one that is gone already is fine."""
+        self._shared = None
+        try:
+            body: Json = {"CertificateId": certificate}
+            reply = await self._api.write("ssl", _NO_REGION, "DeleteCertificate", body)
+        except errors.CloudNotFound:
+            return
+        finally:
+            self._shared = None
+        if reply.get("DeleteResult") is not True:
+            raise errors.InUse(
+                "DeleteCertificate",
+                "NotDeleted",
+                f"certificate {certificate} was not deleted",
+                shapes.text(reply, "RequestId"),
+            )
+
+
+def _uploaded_id(reply: Mapping[str, object], repeated: str) -> CertId:
+    found = repeated or shapes.text(reply, "CertificateId")
+    if not found:
+        raise errors.ReplyLost("UploadCertificate", "EmptyReply", "the answer has no CertificateId")
+    return CertId(found)
+
+
+def _marks(owner: CertificateOwner, fingerprint: Fingerprint) -> dict[str, str]:
+    return {
+        CLUSTER_TAG: owner.cluster,
+        NAMESPACE_TAG: owner.namespace,
+        NAME_TAG: owner.name,
+        UID_TAG: owner.uid,
+        FINGERPRINT_TAG: fingerprint,
+    }
+
+
+def _tags(pairs: Mapping[str, str]) -> Json:
+    return [{"TagKey": key, "TagValue": value} for key, value in pairs.items()]
+
+
+def _read(body: Mapping[str, object]) -> CloudCertificate:
+    tags = shapes.tags(body)
+    return CloudCertificate(
+        id=CertId(shapes.text(body, "CertificateId")),
+        kind=_KINDS.get(shapes.text(body, "CertificateType"), CertificateKind.SERVER),
+        fingerprint=Fingerprint(tags.get(FINGERPRINT_TAG, "")),
+        owner=CertificateOwner(
+            cluster=tags.get(CLUSTER_TAG, ""),
+            namespace=tags.get(NAMESPACE_TAG, ""),
+            name=tags.get(NAME_TAG, ""),
+            uid=tags.get(UID_TAG, ""),
+        ),
+    )

@@ -1,0 +1,220 @@
+"""From the cloud's JSON to our values and back. Pure; the only place with the cloud's field names.
+
+A field without a value comes as null in nearly all replies and may be absent as well: both read as
+empty. What we compare is canonical here: upper-case methods, code masks as sets of classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from mtls_operator.core.cloud import (
+    CertId,
+    Endpoint,
+    HealthCheck,
+    Listener,
+    ListenerId,
+    LoadBalancer,
+    LoadBalancerId,
+    LocationId,
+    Rule,
+    Target,
+    TargetHealth,
+    TlsBinding,
+)
+
+if TYPE_CHECKING:
+    from mtls_operator.api.model import Json
+    from mtls_operator.core.actions import NewRule
+    from mtls_operator.core.cloud import MutualBinding
+
+Body = Mapping[str, object]
+
+_CODES: Final = {"1xx": 1, "2xx": 2, "3xx": 4, "4xx": 8, "5xx": 16}
+_RUNNING: Final = 1
+
+
+def items(body: Body, key: str) -> tuple[Body, ...]:
+    """Return a list of objects, empty when it is null or absent."""
+    value = body.get(key)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return ()
+    return tuple(item for item in value if isinstance(item, Mapping))
+
+
+def text(body: Body, key: str) -> str:
+    """Return a string, empty when it is null or absent."""
+    value = body.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def number(body: Body, key: str) -> int:
+    """Return an integer, 0 when it is null or absent."""
+    value = body.get(key)
+    return int(value) if isinstance(value, int) else 0
+
+
+def texts(body: Body, key: str) -> tuple[str, ...]:
+    """Return a list of strings, empty when it is null or absent."""
+    value = body.get(key)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return ()
+    return tuple(item for item in value if isinstance(item, str))
+
+
+def tags(body: Body) -> dict[str, str]:
+    """Return an object's tags."""
+    return {text(tag, "TagKey"): text(tag, "TagValue") for tag in items(body, "Tags")}
+
+
+def read_load_balancer(body: Body, region: str) -> LoadBalancer:
+    """Read a load balancer; an IPv6 one has its address in a field of its own."""
+    addresses = (*texts(body, "LoadBalancerVips"), text(body, "AddressIPv6"))
+    return LoadBalancer(
+        id=LoadBalancerId(text(body, "LoadBalancerId")),
+        region=region,
+        addresses=tuple(address for address in addresses if address),
+        tags=tags(body),
+        ready=number(body, "Status") == _RUNNING,
+    )
+
+
+def read_listener(body: Body) -> Listener:
+    """Read a listener with its rules."""
+    return Listener(
+        id=ListenerId(text(body, "ListenerId")),
+        name=text(body, "ListenerName"),
+        protocol=text(body, "Protocol"),
+        port=number(body, "Port"),
+        sni=bool(number(body, "SniSwitch")),
+        tls=read_binding(body.get("Certificate")),
+        create_time=text(body, "CreateTime"),
+        rules=tuple(read_rule(rule) for rule in items(body, "Rules")),
+    )
+
+
+def read_binding(body: object) -> TlsBinding | None:
+    """Read the certificates of a listener or domain, None without one."""
+    if not isinstance(body, Mapping) or not body.get("CertId"):
+        return None
+    ca = text(body, "CertCaId")
+    return TlsBinding(
+        mutual=text(body, "SSLMode") == "MUTUAL",
+        # ON is the default, which older load balancers leave out of the reply.
+        required=(text(body, "SSLVerifyClient") or "ON") == "ON",
+        certificate_id=CertId(text(body, "CertId")),
+        ca_certificate_id=CertId(ca) if ca else None,
+        further_certificate_ids=tuple(CertId(item) for item in texts(body, "ExtCertIds")),
+    )
+
+
+def write_binding(binding: MutualBinding) -> Json:
+    """Render certificates whole: what is left out would fall back to one-way."""
+    return {
+        "SSLMode": "MUTUAL",
+        "SSLVerifyClient": "ON",
+        "CertId": binding.server,
+        "CertCaId": binding.ca,
+    }
+
+
+def read_rule(body: Body) -> Rule:
+    """Read a forwarding rule; its targets come from another call."""
+    check = body.get("HealthCheck")
+    return Rule(
+        id=LocationId(text(body, "LocationId")),
+        domain=text(body, "Domain"),
+        path=text(body, "Url"),
+        default=bool(body.get("DefaultServer")),
+        http2=bool(body.get("Http2")),
+        scheduler=text(body, "Scheduler") or "WRR",
+        backend_protocol=text(body, "ForwardType") or "HTTP",
+        session_seconds=number(body, "SessionExpireTime"),
+        health_check=_read_health_check(check if isinstance(check, Mapping) else {}),
+        tls=read_binding(body.get("Certificate")),
+    )
+
+
+def _read_health_check(body: Body) -> HealthCheck:
+    mask = number(body, "HttpCode")
+    return HealthCheck(
+        enabled=bool(number(body, "HealthSwitch")),
+        domain=text(body, "HttpCheckDomain"),
+        path=text(body, "HttpCheckPath"),
+        method=text(body, "HttpCheckMethod").upper(),
+        interval=number(body, "IntervalTime"),
+        timeout=number(body, "TimeOut"),
+        healthy_threshold=number(body, "HealthNum"),
+        unhealthy_threshold=number(body, "UnHealthNum"),
+        codes=frozenset(name for name, bit in _CODES.items() if mask & bit),
+    )
+
+
+def write_health_check(check: HealthCheck) -> Json:
+    """Render a health check; the cloud fills in what is left out."""
+    if not check.enabled:
+        return {"HealthSwitch": 0}
+    rendered: dict[str, Json] = {
+        "HealthSwitch": 1,
+        "TimeOut": check.timeout,
+        "IntervalTime": check.interval,
+        "HealthNum": check.healthy_threshold,
+        "UnHealthNum": check.unhealthy_threshold,
+        "HttpCode": sum(_CODES[code] for code in check.codes),
+        "HttpCheckPath": check.path,
+        "HttpCheckMethod": check.method,
+    }
+    if check.domain:
+        rendered["HttpCheckDomain"] = check.domain
+    return rendered
+
+
+def write_rule(rule: NewRule, binding: MutualBinding | None) -> Json:
+    """Render a rule to create; with SNI on it carries its domain's certificates from the start."""
+    rendered: dict[str, Json] = {
+        "Domain": rule.domain,
+        "Url": rule.path,
+        "Scheduler": rule.scheduler,
+        "ForwardType": rule.backend_protocol,
+        "SessionExpireTime": rule.session_seconds,
+        "HealthCheck": write_health_check(rule.health_check),
+        "DefaultServer": rule.default,
+        "Http2": rule.http2,
+    }
+    if binding is not None:
+        rendered["Certificate"] = write_binding(binding)
+    return rendered
+
+
+def read_targets(body: Body) -> tuple[Target, ...]:
+    """Read the targets of a rule."""
+    return tuple(
+        Target(endpoint=_read_endpoint(target), weight=number(target, "Weight"))
+        for target in items(body, "Targets")
+    )
+
+
+def _read_endpoint(body: Body) -> Endpoint:
+    """An instance is known by its id; everything else by its private address."""
+    instance = text(body, "InstanceId")
+    if instance.startswith("ins-"):
+        return Endpoint(instance_id=instance, port=number(body, "Port"))
+    addresses = texts(body, "PrivateIpAddresses")
+    return Endpoint(address=addresses[0] if addresses else "", port=number(body, "Port"))
+
+
+def write_target(endpoint: Endpoint) -> dict[str, Json]:
+    """Render where a target listens."""
+    where: dict[str, Json] = {"Port": endpoint.port}
+    if endpoint.instance_id:
+        return {**where, "InstanceId": endpoint.instance_id}
+    return {**where, "EniIp": endpoint.address}
+
+
+def read_health(body: Body) -> tuple[str, str, int, TargetHealth]:
+    """Read a target's health: instance id, address, port and verdict."""
+    detail = text(body, "HealthStatusDetail")
+    known = detail in {health.value for health in TargetHealth}
+    health = TargetHealth(detail) if known else TargetHealth.UNKNOWN
+    return text(body, "TargetId"), text(body, "IP"), number(body, "Port"), health
