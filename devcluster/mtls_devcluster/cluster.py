@@ -87,6 +87,16 @@ class Kubectl:
         return run.stdout
 
 
+def install_crds(kubectl: Kubectl, folder: Path) -> None:
+    """Apply the CustomResourceDefinitions of a folder and wait until they are served.
+
+    Raises:
+        KubectlError: The API server refused one.
+    """
+    kubectl("apply", "--server-side", "-f", str(folder))
+    kubectl("wait", "-f", str(folder), "--for=condition=Established", "--timeout=60s")
+
+
 def write_kubeconfig(
     path: Path, cluster: Cluster, user: Mapping[str, str], namespace: str = "default"
 ) -> Path:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from mtls_devcluster.build import ensure_binaries
-from mtls_devcluster.cluster import Kubectl
+from mtls_devcluster.cluster import Cluster, Kubectl, install_crds
 from mtls_devcluster.controlplane import ControlPlane, start_control_plane
 from mtls_devcluster.errors import DevClusterError
+from mtls_devcluster.paths import REPOSITORY
 from mtls_devcluster.processes import Supervisor
 from mtls_devcluster.progress import ConsoleProgress
 from mtls_devcluster.toolchain import link_kubectl
@@ -33,11 +34,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A running control plane; its logs are in `<temporary directory>/control-plane0/log`."""
+    """A running control plane with our kinds; its logs are in `<temporary directory>/control-plane0/log`."""
     directory = tmp_path_factory.mktemp("control-plane")
     binaries = ensure_binaries(os.environ, ConsoleProgress())
+    now = dt.datetime.now(dt.UTC)  # noqa: TID251 - servers compare it with the real time
     with Supervisor(directory / "log") as supervisor:
-        yield start_control_plane(supervisor, binaries, directory, dt.datetime.now(dt.UTC))  # noqa: TID251 - servers compare it with the real time
+        yield start_control_plane(supervisor, binaries, directory, now, before_controllers=_install_our_kinds)
+
+
+def _install_our_kinds(cluster: Cluster) -> None:
+    install_crds(
+        Kubectl(program=link_kubectl(os.environ), kubeconfig=cluster.kubeconfig), REPOSITORY / "crds"
+    )
 
 
 @pytest.fixture(scope="session")
