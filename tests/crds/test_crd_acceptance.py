@@ -137,6 +137,9 @@ GOOD = {
     ),
     "session persistence at its lower end": with_route(sessionPersistence="30s"),
     "session persistence at its upper end": with_route(sessionPersistence="24h"),
+    "no session persistence, in many letters": with_route(
+        scheduler="LEAST_CONN", sessionPersistence="0h0m0s"
+    ),
     "no session persistence with another scheduler": with_route(scheduler="IP_HASH", sessionPersistence="0s"),
     "a health check at its upper end": with_route(
         healthCheck={

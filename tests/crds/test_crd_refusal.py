@@ -15,6 +15,11 @@ from crds.manifests import (
     with_spec,
 )
 
+from mtls_operator.api.crd import RESOURCES, definition
+from mtls_operator.api.resource import Resource
+from mtls_operator.api.rules import RULES
+from mtls_operator.api.schema import Schema
+
 pytestmark = pytest.mark.cluster
 
 TWO_DEFAULTS = [changed(DOMAIN, {"default": True}), changed(DOMAIN, {"domain": "b.example", "default": True})]
@@ -187,8 +192,12 @@ LISTENERS = {
         with_domain(tls={"caRef": {"name": "x"}}),
         "tls on a domain needs sni: true",
     ),
-    "a domain with a star inside": (with_domain(domain="a.*.example"), "must be a domain such as"),
-    "a domain that begins with an underscore": (with_domain(domain="_a.example"), "must be a domain such as"),
+    "a domain with a star inside": (with_domain(domain="a.*.example"), "must be a domain in lower case"),
+    "a domain in capitals": (with_domain(domain="API.example"), "must be a domain in lower case"),
+    "a domain that begins with an underscore": (
+        with_domain(domain="_a.example"),
+        "must be a domain in lower case",
+    ),
     "a domain beyond 80 characters": (with_domain(domain="x" * 81), "may not be more than 80"),
     "a wildcard domain with nothing to probe": (
         with_domain(domain="*.example"),
@@ -261,6 +270,10 @@ LISTENERS = {
     "a weight beyond 100": (
         with_route(backends=[{"nodePort": 30080, "weight": 101}]),
         "less than or equal to 100",
+    ),
+    "a Service that cannot be": (
+        with_route(backends=[{"service": {"name": "web.shop", "port": 80}}]),
+        "must be a Service's name",
     ),
     "a Service without a port": (
         with_route(backends=[{"service": {"name": "web"}}]),
@@ -352,3 +365,23 @@ CHANGES = {
 def test_what_may_change_can_be_applied(api: CrdKubectl, manifest: Manifest, change: Manifest) -> None:
     api.apply(manifest)
     api.apply(with_spec(manifest, **change))
+
+
+def rules(schema: Schema) -> list[Schema]:
+    """Return every rule of a schema and of what is below it."""
+    below = [
+        *schema.get("properties", {}).values(),
+        schema.get("items", {}),
+        schema.get("additionalProperties", {}),
+    ]
+    return schema.get(RULES, []) + [rule for child in below if child for rule in rules(child)]
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda r: str(r.kind))
+def test_every_rule_is_broken_by_a_case_above(resource: type[Resource]) -> None:
+    sentences = [case[1] for case in BAD.values()] + [case[2] for case in IMMUTABLE.values()]
+    for rule in rules(definition(resource)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]):
+        with_values = f"{rule['message'].split()[0]} (" if "messageExpression" in rule else None
+        assert any(
+            said in rule["message"] or (with_values and said.startswith(with_values)) for said in sentences
+        ), rule["message"]

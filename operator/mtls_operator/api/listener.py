@@ -32,14 +32,14 @@ __all__ = [
     "Route",
 ]
 
-_LABEL: Final = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
+_LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 DomainName = Annotated[
     str,
     Field(max_length=80),
     Rule(
         f"self.startsWith('~') || self.matches('^([*][.])?({_LABEL}[.])*{_LABEL}$') "
         f"|| self.matches('^({_LABEL}[.])+[*]$')",
-        "must be a domain such as api.example.com, *.example.com or www.example.*, "
+        "must be a domain in lower case such as api.example.com, *.example.com or www.example.*, "
         "or a regular expression that begins with ~",
     ),
 ]

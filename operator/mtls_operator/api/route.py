@@ -132,7 +132,7 @@ class Route(ApiModel):
 
     model_config = carries(
         Rule(
-            "self.sessionPersistence in ['0s', '0m', '0h'] || self.scheduler == 'WRR'",
+            "self.scheduler == 'WRR' || self.sessionPersistence.matches('^[0hms]*$')",
             "sessionPersistence works with scheduler WRR only",
             ".sessionPersistence",
         )
