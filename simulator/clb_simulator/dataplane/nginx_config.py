@@ -93,14 +93,17 @@ def configuration(body: str, generation: int, run_as: str | None) -> str:
     """
     temporary = [f"{name}_temp_path temp/{name};" for name in _TEMPORARY]
     connection = block("map $http_upgrade $backend_connection", ["default upgrade;", '"" close;'])
-    http = [*_HTTP, *temporary, *connection, *body.splitlines(), *_control_server(generation)]
-    lines = [
+    head = [
         *([f"user {run_as};"] if run_as else []),
         *_PROCESS,
         *block("events", ["worker_connections 8192;"]),
-        *block("http", http),
+        "http {",
+        *_HTTP,
+        *temporary,
+        *connection,
     ]
-    return "\n".join(lines) + "\n"
+    # The body is not indented: it may have hundreds of thousands of lines.
+    return "\n".join([*head, body, *_control_server(generation), "}", ""])
 
 
 def _control_server(generation: int) -> list[str]:

@@ -19,7 +19,6 @@ class NginxDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self.configuration = self.path / "nginx.conf"
-        self.candidate = self.path / "candidate.conf"
         self.control_socket = self.path / CONTROL_SOCKET
         self.error_log = self.path / "error.log"
 
@@ -36,17 +35,13 @@ class NginxDirectory:
         self.control_socket.unlink(missing_ok=True)
         self.error_log.write_text("")
 
-    def write_candidate(self, text: str, files: dict[str, str]) -> None:
-        """Write a configuration to be checked, and the files that it refers to."""
+    def write(self, configuration: str, files: dict[str, str]) -> None:
+        """Write the configuration that the next reload reads, and the files that it refers to."""
         for name, content in files.items():
             path = self.path / FOLDER / name
             if not path.exists():
                 _write_private(path, content)
-        self.candidate.write_text(text)
-
-    def promote(self) -> None:
-        """Make the candidate the configuration that the next reload reads."""
-        self.candidate.replace(self.configuration)
+        _write_private(self.configuration, configuration)
 
     def keep_only(self, names: frozenset[str]) -> None:
         """Remove certificates and keys that no configuration refers to any more."""

@@ -42,9 +42,10 @@ def upstream(route: Route, dead: frozenset[Target]) -> list[str]:
     backends = serving(route)
     if not backends:
         return []
-    living = [backend for backend in backends if _target(route, backend) not in dead]
-    # When all are dead, CLB sends to all of them.
-    lines = [_server(backend, down=bool(living) and backend not in living) for backend in backends]
+    down = {backend for backend in backends if dead and _target(route, backend) in dead}
+    if len(down) == len(backends):
+        down = set()  # When all are dead, CLB sends to all of them.
+    lines = [_server(backend, down=bool(down) and backend in down) for backend in backends]
     return block(f"upstream {_name(route)}", [*_balancing(route), *lines, *_persistence(route)])
 
 

@@ -9,7 +9,7 @@ import platform
 import pwd
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from asyncio.subprocess import DEVNULL, Process
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,20 +60,6 @@ class NginxProcess:
     def pid(self) -> int | None:
         """The master's process id, or None before `start`."""
         return self._master.pid if self._master else None
-
-    async def check(self, configuration: Path) -> None:
-        """Let nginx read a configuration without serving it.
-
-        Raises:
-            DataPlaneError: with nginx's sentence, if it refuses.
-        """
-        command = self._command(configuration)
-        child = await asyncio.create_subprocess_exec(
-            *command, "-t", "-q", cwd=self._directory, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
-        )
-        output, _ = await child.communicate()
-        if child.returncode != 0:
-            raise DataPlaneError(f"nginx refuses the configuration: {first_error(output.decode())}")
 
     async def start(self, configuration: Path) -> None:
         """Start the master; it may not be listening yet on return."""

@@ -54,8 +54,7 @@ class NginxPublisher:
             DataPlaneError: if it cannot run here.
         """
         self._directory.prepare()
-        await self._write(_NOTHING, generation=1)
-        self._directory.promote()
+        self._write(_NOTHING, generation=1)
         await self._process.start(self._directory.configuration)
         self._generation = 1
         self._current = _NOTHING
@@ -73,9 +72,8 @@ class NginxPublisher:
             return
         generation = self._generation + 1
         previous = self._directory.configuration.read_text()
-        await self._write(rendering, generation)
         offset = self._directory.error_offset()
-        self._directory.promote()
+        self._write(rendering, generation)
         try:
             self._process.reload()
             await self._until_serving(generation, offset)
@@ -91,10 +89,10 @@ class NginxPublisher:
         await self._served.close()
         await self._process.stop()
 
-    async def _write(self, rendering: Rendering, generation: int) -> None:
+    def _write(self, rendering: Rendering, generation: int) -> None:
+        # No `nginx -t` first: a reload checks the same, more besides, and keeps the old on any error.
         text = configuration(rendering.body, generation, worker_user())
-        self._directory.write_candidate(text, rendering.files)
-        await self._process.check(self._directory.candidate)
+        self._directory.write(text, rendering.files)
 
     async def _until_serving(self, generation: int, log_offset: int) -> None:
         try:

@@ -6,6 +6,7 @@ the API passes through `quoted` or `identifier`, so that no value can become a d
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from clb_simulator.dataplane.model import DataPlaneError
 
@@ -41,6 +42,7 @@ def block(head: str, lines: Iterable[str]) -> list[str]:
     return [f"{head} {{", *(f"    {line}" for line in lines), "}"]
 
 
+@lru_cache(maxsize=65536)
 def endpoint(address: str, port: int) -> str:
     """Return address:port, an IPv6 address in brackets.
 
