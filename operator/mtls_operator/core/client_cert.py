@@ -17,7 +17,7 @@ from mtls_operator.core.ownership import owned_labels, owner_of
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady, OwnershipError
 from mtls_operator.pki.inspect import chain_to_pem
-from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, PrivateKey, key_to_pem
+from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, PrivateKey, key_to_pem, same_key
 from mtls_operator.pki.names import Subject, SubjectAltNames
 from mtls_operator.pki.pkcs12 import Pkcs12Profile, build_pkcs12, new_password, opens_pkcs12
 from mtls_operator.pki.profiles import CLIENT
@@ -123,7 +123,11 @@ def referenced_password(cert: ClientCert, secret: Secret | None) -> str | None:
 
 
 def work_for(
-    wanted: Wanted, secret: Secret | None, issuer: x509.Certificate, roots: str, now: datetime
+    wanted: Wanted,
+    secret: Secret | None,
+    issuer: x509.Certificate,
+    roots: tuple[x509.Certificate, ...],
+    now: datetime,
 ) -> tuple[Work, StoredLeaf | None]:
     """Compare the Secret with the wanted one.
 
@@ -131,7 +135,7 @@ def work_for(
         wanted: what the manifest asks for.
         secret: what is stored, None for nothing.
         issuer: the authority's signing certificate.
-        roots: PEM of all roots to trust, the Secret's ca.crt.
+        roots: all roots to trust, the Secret's ca.crt.
         now: the time.
 
     Returns:
@@ -143,8 +147,8 @@ def work_for(
         return Work(issue=issue, rewrite=True), stored
     password = wanted_password(wanted, secret)
     right = (
-        secret.data.get(CA_CRT, b"") == roots.encode()
-        and _keystore_fits(wanted, secret, stored, password)
+        secret.data.get(CA_CRT, b"") == chain_to_pem(roots)
+        and _keystore_fits(wanted, secret, stored, password, roots)
         and _metadata_fits(wanted.cert, secret)
     )
     return Work(issue=None, rewrite=not right), stored
@@ -158,7 +162,9 @@ def wanted_password(wanted: Wanted, secret: Secret | None) -> str:
     return kept or new_password()
 
 
-def _keystore_fits(wanted: Wanted, secret: Secret, stored: StoredLeaf, password: str) -> bool:
+def _keystore_fits(
+    wanted: Wanted, secret: Secret, stored: StoredLeaf, password: str, roots: tuple[x509.Certificate, ...]
+) -> bool:
     spec = wanted.cert.spec.pkcs12
     if not spec.enabled:
         return P12 not in secret.data and P12_PASSWORD not in secret.data
@@ -168,6 +174,8 @@ def _keystore_fits(wanted: Wanted, secret: Secret, stored: StoredLeaf, password:
     return (
         contents is not None
         and contents.certificate == stored.chain[0]
+        and contents.chain == (*stored.chain[1:], *roots)
+        and same_key(contents.certificate, contents.key)
         and contents.friendly_name == _friendly_name(wanted.cert)
         and contents.profile is Pkcs12Profile(spec.profile.value)
     )

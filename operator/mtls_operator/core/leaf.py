@@ -85,12 +85,11 @@ def read_leaf(secret: Secret) -> StoredLeaf | None:
     try:
         chain = load_chain(secret.data.get(TLS_CRT, b""))
         key = key_from_pem(secret.data.get(TLS_KEY, b""))
+        facts = inspect_certificate(chain[0])
     except PkiError:
         return None
-    if not chain:
-        return None
     token = secret.annotations.get(RENEWED_BY, "")
-    return StoredLeaf(chain=chain, key=key, facts=inspect_certificate(chain[0]), renew_token=token)
+    return StoredLeaf(chain=chain, key=key, facts=facts, renew_token=token)
 
 
 def why_issue(

@@ -62,6 +62,8 @@ class Reason(StrEnum):
     """This namespace may not use the load balancer; the message names the tag to set."""
     PORT_TAKEN = "PortTaken"
     """Somebody else's listener has the port; it is left alone."""
+    SNI_DIFFERS = "SNIDiffers"
+    """Somebody switched SNI on; the cloud cannot switch it off, so the listener has to be made again."""
     CLOUD_ACCESS_DENIED = "CloudAccessDenied"
     """The cloud refused our credentials, or their policy lacks the action that the message names."""
     CLOUD_QUOTA_EXCEEDED = "CloudQuotaExceeded"

@@ -15,7 +15,7 @@ from mtls_operator.core.cluster import Secret
 from mtls_operator.core.leaf import CA_CRT, RENEWED_BY, TLS_CRT, TLS_KEY, WantedLeaf
 from mtls_operator.core.ownership import owned_labels, owner_of
 from mtls_operator.core.reasons import Reason
-from mtls_operator.errors import OwnershipError
+from mtls_operator.errors import OwnershipError, SpecError
 from mtls_operator.pki.inspect import chain_to_pem
 from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, PrivateKey, key_to_pem
 from mtls_operator.pki.names import Subject, SubjectAltNames
@@ -70,6 +70,22 @@ def _slot(listener: MutualTLSListener, domain: Domain | None, names: tuple[str, 
         admits=listener.ca_for(domain),
         secret=_secret(listener, name),
     )
+
+
+def admitted(listener: MutualTLSListener) -> frozenset[ObjectRef]:
+    """Return the authorities whose certificates the listener admits, none when it names none."""
+    try:
+        return frozenset(slot.admits for slot in slots(listener))
+    except SpecError:
+        return frozenset()
+
+
+def authorities(listener: MutualTLSListener) -> frozenset[ObjectRef]:
+    """Return every authority that the listener depends on, none when it names none."""
+    try:
+        return frozenset(ref for slot in slots(listener) for ref in (slot.admits, slot.issuer))
+    except SpecError:
+        return frozenset()
 
 
 def _secret(listener: MutualTLSListener, domain: str) -> ObjectRef:

@@ -1,0 +1,179 @@
+"""The server certificates of a listener: each in its Secret, issued and renewed as needed.
+
+Called by the MutualTLSListener reconciler before it looks at the cloud.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mtls_operator.core import server_cert as core
+from mtls_operator.core.actions import Tls
+from mtls_operator.core.cloud import CertId, CertificateKind, Fingerprint
+from mtls_operator.core.leaf import TLS_CRT, TLS_KEY, read_leaf, why_issue
+from mtls_operator.core.policy import require_access, require_server_names
+from mtls_operator.core.reasons import Reason
+from mtls_operator.errors import NotReady
+from mtls_operator.pki.text import normalise_pem
+from mtls_operator.reconcilers.issuing import issue
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from mtls_operator.api.authority import CertificateAuthority
+    from mtls_operator.api.listener import MutualTLSListener
+    from mtls_operator.api.meta import ObjectRef
+    from mtls_operator.core.cloud import CloudCertificate
+    from mtls_operator.core.cluster import Secret
+    from mtls_operator.core.leaf import StoredLeaf, WantedLeaf
+    from mtls_operator.core.server_cert import Slot
+    from mtls_operator.ports import Clock, Kube
+    from mtls_operator.reconcilers.signers import Signer, Signers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What is uploaded: texts as the certificate service wants them."""
+
+    secret: str
+    chain: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bindings:
+    """What the listener should present and whom it should admit.
+
+    Attributes:
+        by_domain: the key `""` is the listener's own where SNI is off.
+        material: what to upload for each fingerprint.
+        not_after: when the first of the certificates ends.
+        renewal: when the first of them is due.
+    """
+
+    by_domain: dict[str, Tls]
+    material: dict[Fingerprint, Material]
+    not_after: datetime
+    renewal: datetime
+
+
+class ServerCertificates:
+    """Issues and renews server certificates."""
+
+    def __init__(self, kube: Kube, signers: Signers, clock: Clock) -> None:
+        self._kube = kube
+        self._signers = signers
+        self._clock = clock
+
+    async def ensure(self, listener: MutualTLSListener, uploads: Collection[CloudCertificate]) -> Bindings:
+        """Return the bindings that the manifest asks for; Secrets are written where they differ.
+
+        Args:
+            listener: the manifest.
+            uploads: what the cloud has of ours, where the admitted authorities must be found.
+
+        Raises:
+            NotReady: an authority is missing or not uploaded yet.
+            SpecError: access or names are not allowed.
+            OwnershipError: a Secret's name is taken.
+        """
+        by_domain: dict[str, Tls] = {}
+        material: dict[Fingerprint, Material] = {}
+        leaves: list[tuple[WantedLeaf, StoredLeaf]] = []
+        for slot in core.slots(listener):
+            ca = await self._admitted(listener, slot, uploads)
+            wanted, stored, secret = await self._certificate(listener, slot)
+            fingerprint = Fingerprint(stored.facts.fingerprint_sha256)
+            by_domain[slot.domain] = Tls(server=fingerprint, ca=ca)
+            material[fingerprint] = _material(secret)
+            leaves.append((wanted, stored))
+        return Bindings(
+            by_domain=by_domain,
+            material=material,
+            not_after=min(stored.facts.not_after for _, stored in leaves),
+            renewal=min(stored.renewal_time(wanted) for wanted, stored in leaves),
+        )
+
+    async def _admitted(
+        self, listener: MutualTLSListener, slot: Slot, uploads: Collection[CloudCertificate]
+    ) -> CertId:
+        """Return the cloud's id of the authority whose clients are admitted."""
+        authority = await self._authority(listener, slot.admits)
+        active = authority.status.active
+        uploaded = {upload.id: upload.fingerprint for upload in uploads if upload.kind is CertificateKind.CA}
+        ca = active.cloud_certificate_id if active is not None else None
+        if active is None or ca is None or uploaded.get(CertId(ca)) != active.fingerprint_sha256:
+            raise NotReady(
+                Reason.AUTHORITY_NOT_READY,
+                f"the certificate of CertificateAuthority {slot.admits} is not in the cloud yet; "
+                "its own status says why",
+            )
+        return CertId(ca)
+
+    async def _authority(self, listener: MutualTLSListener, ref: ObjectRef) -> CertificateAuthority:
+        authority = await self._signers.authority(ref)
+        namespace = listener.metadata.namespace
+        require_access(
+            authority,
+            authority.spec.access.listeners,
+            "listeners",
+            namespace=namespace,
+            labels=self._signers.labels_of(namespace),
+        )
+        return authority
+
+    async def _certificate(
+        self, listener: MutualTLSListener, slot: Slot
+    ) -> tuple[WantedLeaf, StoredLeaf, Secret]:
+        authority = await self._authority(listener, slot.issuer)
+        require_server_names(authority, slot.names, namespace=listener.metadata.namespace)
+        signer = await self._signers.load(authority)
+        secret = await self._kube.get_secret(slot.secret)
+        core.require_own_secret(listener, secret)
+        wanted = core.wanted_server_leaf(listener, slot)
+        stored = read_leaf(secret) if secret is not None else None
+        reason = why_issue(wanted, stored, signer.issuer.certificate, self._clock.now())
+        if secret is None or stored is None or reason is not None:
+            secret, stored = await self._issue(
+                listener, slot, previous=secret, wanted=wanted, stored=stored, signer=signer
+            )
+        return wanted, stored, secret
+
+    async def _issue(
+        self,
+        listener: MutualTLSListener,
+        slot: Slot,
+        *,
+        previous: Secret | None,
+        wanted: WantedLeaf,
+        stored: StoredLeaf | None,
+        signer: Signer,
+    ) -> tuple[Secret, StoredLeaf]:
+        chain, key = await issue(wanted, signer.issuer, stored, self._clock.now())
+        rendered = await asyncio.to_thread(
+            core.render_server_secret,
+            listener,
+            slot,
+            previous,
+            leaf=wanted,
+            chain=chain,
+            key=key,
+            roots=signer.roots,
+        )
+        write = self._kube.update_secret if previous is not None else self._kube.create_secret
+        written = await write(rendered)
+        read = read_leaf(written)
+        if read is None:
+            raise NotReady(Reason.PROGRESSING, f"Secret {slot.secret} changed while it was written")
+        return written, read
+
+
+def _material(secret: Secret) -> Material:
+    return Material(
+        secret=secret.ref.name,
+        chain=normalise_pem(secret.data[TLS_CRT].decode()),
+        key=normalise_pem(secret.data[TLS_KEY].decode()),
+    )
