@@ -1,0 +1,167 @@
+"""The HTTP front of the simulated API.
+
+I/O: aiohttp. A request passes, in this order: route (product, version, action), common parameters,
+signature, throttle, parameter schema, business rules. Routing is by the product in Host; with a Host that
+names none, such as a loopback address, the credential scope of the signature names it.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from clb_simulator.action import Action, Kind
+from clb_simulator.auth import Scope, SecretKey, SignedRequest, authenticate, parse_authorization
+from clb_simulator.calls import CallLog
+from clb_simulator.catalog import find_action
+from clb_simulator.engine import Engine
+from clb_simulator.envelope import failure, new_request_id, success
+from clb_simulator.errors import ApiError, missing_parameter
+from clb_simulator.params import Json
+from clb_simulator.schema import PRODUCTS, check_request, fill_reply
+from clb_simulator.throttle import Throttle
+
+log: Final = logging.getLogger(__name__)
+MAX_BODY: Final = 10 * 1024 * 1024
+_ROOT_DOMAIN: Final = "tencentcloudapi.com"
+_CLB_THROTTLED: Final = "RequestLimitExceeded"
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What is known of a request so far, for the log of calls."""
+
+    service: str = ""
+    action: str = ""
+    region: str = ""
+    is_write: bool = False
+    body: Json = None
+
+
+class Front:
+    """Answers the API's requests.
+
+    Attributes:
+        throttled: whether the documented rates are enforced.
+    """
+
+    def __init__(
+        self, engine: Engine, calls: CallLog, keys: Mapping[str, SecretKey], *, throttled: bool
+    ) -> None:
+        self.throttled = throttled
+        self._engine = engine
+        self._calls = calls
+        self._keys = keys
+        self._throttle = Throttle()
+
+    def application(self) -> web.Application:
+        """Return the aiohttp application."""
+        app = web.Application(client_max_size=MAX_BODY)
+        app.router.add_route("*", "/{tail:.*}", self.handle)
+        return app
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request; whatever happens, with HTTP 200 and an envelope."""
+        request_id = new_request_id()
+        progress = _Progress()
+        error: ApiError | None = None
+        payload = b""
+        try:
+            payload = await self._answer(request, request_id, progress)
+        except ApiError as refusal:
+            error = refusal
+        except web.HTTPRequestEntityTooLarge:
+            error = ApiError("RequestSizeLimitExceeded", f"The request is larger than {MAX_BODY} bytes.")
+        except Exception:
+            log.exception("an action broke off", extra={"action": progress.action, "request_id": request_id})
+            error = ApiError("InternalError", "An internal error has occurred. Retry your request.")
+        if error is not None:
+            payload = failure(error, request_id)
+        self._record(progress, request_id, error)
+        # Set as a header: aiohttp would add a charset, and clients then miss errors.
+        return web.Response(body=payload, headers={"Content-Type": "application/json"})
+
+    async def _answer(self, request: web.Request, request_id: str, progress: _Progress) -> bytes:
+        signed = await _signed_request(request)
+        headers = signed.headers
+        progress.action = headers.get("x-tc-action", "")
+        progress.region = headers.get("x-tc-region", "")
+        scope = parse_authorization(headers.get("authorization"))
+        progress.service = service = _service(headers, scope)
+        action = _route(service, headers)
+        progress.is_write = action.kind is not Kind.READ
+        if PRODUCTS[service].needs_region and not progress.region:
+            raise missing_parameter("Region")
+        now = self._engine.clock.now()
+        key = authenticate(signed, scope, service=service, keys=self._keys, now=now)
+        self._admit(key, action, progress)
+        progress.body = _parse_body(signed.body)
+        params = check_request(service, progress.action, progress.body)
+        reply = await self._engine.perform(
+            action, progress.action, params, region=progress.region, uin=key.uin, request_id=request_id
+        )
+        return success(fill_reply(service, progress.action, reply), request_id)
+
+    def _admit(self, key: SecretKey, action: Action, progress: _Progress) -> None:
+        if not self.throttled:
+            return
+        is_ssl = progress.service == "ssl"
+        code = self._engine.switches.ssl_throttle_code if is_ssl else _CLB_THROTTLED
+        bucket = (key.uin, progress.region, progress.service, progress.action)
+        self._throttle.admit(bucket, rate=action.rate, code=code, now=self._engine.clock.now())
+
+    def _record(self, progress: _Progress, request_id: str, error: ApiError | None) -> None:
+        self._calls.add(
+            at=self._engine.clock.now(),
+            service=progress.service,
+            action=progress.action,
+            region=progress.region,
+            request_id=request_id,
+            write=progress.is_write,
+            params=progress.body,
+            code=error.code if error else None,
+            message=error.message if error else None,
+        )
+
+
+async def _signed_request(request: web.Request) -> SignedRequest:
+    if request.method != "POST":
+        raise ApiError(
+            "UnsupportedProtocol", f"clb-simulator takes POST with a JSON body, not {request.method}."
+        )
+    return SignedRequest(
+        method=request.method,
+        query=request.query_string,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=await request.read(),
+    )
+
+
+def _service(headers: Mapping[str, str], scope: Scope) -> str:
+    host = headers.get("host", "").lower()
+    host = host.removeprefix("http://").removeprefix("https://").split(":")[0]
+    service = host.split(".")[0] if host.endswith(_ROOT_DOMAIN) else scope.service
+    if service not in PRODUCTS:
+        raise ApiError("NoSuchProduct", f"The product {service} does not exist or is not simulated.")
+    return service
+
+
+def _route(service: str, headers: Mapping[str, str]) -> Action:
+    for name, header in (("Action", "x-tc-action"), ("Version", "x-tc-version")):
+        if not headers.get(header):
+            raise missing_parameter(name)
+    version = headers["x-tc-version"]
+    if version != PRODUCTS[service].version:
+        raise ApiError("NoSuchVersion", f"The version {version} of {service} does not exist.")
+    return find_action(service, headers["x-tc-action"])
+
+
+def _parse_body(body: bytes) -> Json:
+    try:
+        parsed: Json = json.loads(body or b"{}")
+    except ValueError as error:
+        raise ApiError("InvalidParameter", "The request body is not JSON.") from error
+    return parsed

@@ -1,0 +1,126 @@
+"""The command line: `clb-simulator serve`.
+
+I/O: the terminal, signals, and `server`.
+"""
+
+import asyncio
+import logging
+import re
+import secrets
+import signal
+from pathlib import Path
+from typing import Final, Literal
+
+import click
+
+from clb_simulator.auth import SecretKey
+from clb_simulator.dataplane.model import DataPlaneError
+from clb_simulator.server import Address, Config, Server
+from clb_simulator.state import StateFileError
+
+DEFAULT_UIN: Final = "100000000001"
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s)?")
+
+
+class AddressType(click.ParamType[Address]):
+    """HOST:PORT on loopback."""
+
+    name = "HOST:PORT"
+
+    def convert(
+        self, value: str | Address, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        """Read an address; anything but 127.0.0.0/8 is refused, since the admin port has no password."""
+        if isinstance(value, Address):
+            return value
+        host, separator, port = value.rpartition(":")
+        if not separator or not port.isdigit() or not host.startswith("127."):
+            self.fail(f"{value!r} is not a loopback address and a port, such as 127.0.0.1:9000", param, ctx)
+        return Address(host=host, port=int(port))
+
+
+class Duration(click.ParamType[float]):
+    """A time such as 0.5s or 20ms."""
+
+    name = "DURATION"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read a duration in seconds."""
+        if isinstance(value, float):
+            return value
+        match = _DURATION.fullmatch(value)
+        if match is None:
+            self.fail(f"{value!r} is not a duration such as 0.5s or 20ms", param, ctx)
+        number = float(match[1])
+        return number / 1000 if match[2] == "ms" else number
+
+
+@click.group()
+@click.version_option(package_name="clb-mtls-operator")
+def main() -> None:
+    """Simulate Tencent Cloud's CLB and SSL services."""
+
+
+@main.command()
+@click.option("--listen", "api", type=AddressType(), default="127.0.0.1:0", help="Where the API listens.")
+@click.option("--admin", type=AddressType(), default="127.0.0.1:0", help="Where the admin port listens.")
+@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="Keep the state in this file.")
+@click.option("--secret-id", envvar="TENCENTCLOUD_SECRET_ID", help="Accepted key id; random when absent.")
+@click.option("--secret-key", envvar="TENCENTCLOUD_SECRET_KEY", help="Its secret; random when absent.")
+@click.option("--uin", default=DEFAULT_UIN, show_default=True, help="The account that the key belongs to.")
+@click.option("--data-plane", type=click.Choice(["nginx", "none"]), default="nginx", show_default=True)
+@click.option(
+    "--task-time", type=Duration(), default="0.5s", show_default=True, help="How long a change takes."
+)
+@click.option(
+    "--throttle/--no-throttle", default=True, show_default=True, help="Enforce the documented rates."
+)
+def serve(
+    *,
+    api: Address,
+    admin: Address,
+    state: Path | None,
+    secret_id: str | None,
+    secret_key: str | None,
+    uin: str,
+    data_plane: Literal["nginx", "none"],
+    task_time: float,
+    throttle: bool,
+) -> None:
+    """Run until interrupted."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if bool(secret_id) != bool(secret_key):
+        raise click.UsageError("--secret-id and --secret-key belong together; one of them is missing.")
+    key = SecretKey(
+        secret_id=secret_id or f"AKID{secrets.token_hex(16)}",
+        secret_key=secret_key or secrets.token_hex(16),
+        uin=uin,
+    )
+    if not secret_id:
+        click.echo(f"TENCENTCLOUD_SECRET_ID={key.secret_id}\nTENCENTCLOUD_SECRET_KEY={key.secret_key}")
+    config = Config(
+        keys={key.secret_id: key},
+        api=api,
+        admin=admin,
+        state_file=state,
+        data_plane=data_plane,
+        task_seconds=task_time,
+        throttled=throttle,
+    )
+    try:
+        asyncio.run(_serve(Server(config)))
+    except (StateFileError, DataPlaneError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _serve(server: Server) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        await server.start()
+        click.echo(f"clb-simulator is ready: API {server.api.url}, admin {server.admin.url}")
+        await stopped.wait()
+    finally:
+        await server.stop()

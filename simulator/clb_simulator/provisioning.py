@@ -1,0 +1,100 @@
+"""What exists around listeners: load balancers and instances, created from outside the simulated API.
+
+Pure over the store. Used by the admin port.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+
+from clb_simulator.ids import FreshIds
+from clb_simulator.model import Instance, LoadBalancer, Tags
+from clb_simulator.store import Store
+from clb_simulator.tag.names import load_balancer_resource
+
+DEFAULT_REGION: Final = "ap-guangzhou"
+DEFAULT_VPC: Final = "vpc-simulated"
+_VIPS_PER_BLOCK: Final = 254
+
+
+class ProvisioningError(Exception):
+    """An object cannot be made as asked; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLoadBalancer:
+    """What is asked of a new load balancer."""
+
+    name: str = ""
+    region: str = DEFAULT_REGION
+    network: Literal["OPEN", "INTERNAL"] = "OPEN"
+    vip: str | None = None
+    vpc_id: str = DEFAULT_VPC
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewInstance:
+    """What is asked of a new instance."""
+
+    private_ip: str
+    instance_id: str | None = None
+    name: str = ""
+    region: str = DEFAULT_REGION
+    zone: str = "ap-guangzhou-3"
+    vpc_id: str = DEFAULT_VPC
+
+
+def create_load_balancer(store: Store, wanted: NewLoadBalancer, now: datetime) -> LoadBalancer:
+    """Create a load balancer; without a VIP it gets a loopback address of its own.
+
+    Raises:
+        ProvisioningError: if the VIP is another load balancer's.
+    """
+    taken = {one.vip for one in store.load_balancers.all()}
+    if wanted.vip in taken:
+        raise ProvisioningError(f"The VIP {wanted.vip} belongs to another load balancer.")
+    identifier = FreshIds().take("lb-")
+    created = LoadBalancer(
+        load_balancer_id=identifier,
+        region=wanted.region,
+        name=wanted.name or identifier,
+        network=wanted.network,
+        vip=wanted.vip or _free_vip(taken),
+        vpc_id=wanted.vpc_id,
+        created_at=now,
+    )
+    store.load_balancers.put(identifier, created)
+    if wanted.tags:
+        resource = load_balancer_resource(created.region, identifier)
+        store.tags.put(resource, Tags(resource=resource, values=tuple(wanted.tags.items())))
+    return created
+
+
+def create_instance(store: Store, wanted: NewInstance) -> Instance:
+    """Create an instance.
+
+    Raises:
+        ProvisioningError: if the instance id is taken.
+    """
+    identifier = wanted.instance_id or FreshIds().take("ins-")
+    if store.instances.get(identifier) is not None:
+        raise ProvisioningError(f"The instance {identifier} exists.")
+    created = Instance(
+        instance_id=identifier,
+        private_ip=wanted.private_ip,
+        name=wanted.name or identifier,
+        vpc_id=wanted.vpc_id,
+        region=wanted.region,
+        zone=wanted.zone,
+    )
+    store.instances.put(identifier, created)
+    return created
+
+
+def _free_vip(taken: set[str]) -> str:
+    for index in range(_VIPS_PER_BLOCK * _VIPS_PER_BLOCK):
+        candidate = f"127.77.{index // _VIPS_PER_BLOCK}.{index % _VIPS_PER_BLOCK + 1}"
+        if candidate not in taken:
+            return candidate
+    raise ProvisioningError("No loopback address is free for another load balancer.")

@@ -1,0 +1,113 @@
+"""Put the simulator together and run it.
+
+I/O: listens on two ports, starts the data plane, opens the state file. Used by the command line and, in
+one process, by tests.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from aiohttp import web
+
+from clb_simulator.admin import Admin
+from clb_simulator.app import Front
+from clb_simulator.auth import SecretKey
+from clb_simulator.calls import CallLog
+from clb_simulator.clock import Clock, SystemClock
+from clb_simulator.dataplane.model import DataPlane
+from clb_simulator.engine import Engine
+from clb_simulator.state import StateFile
+from clb_simulator.store import Store
+from clb_simulator.switches import Switches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to listen. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        """The address as an URL."""
+        return f"http://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """How a simulator is to run. `task_seconds` is how long a change takes."""
+
+    keys: Mapping[str, SecretKey]
+    api: Address = field(default_factory=Address)
+    admin: Address = field(default_factory=Address)
+    state_file: Path | None = None
+    data_plane: Literal["nginx", "none"] = "none"
+    task_seconds: float = 0.5
+    throttled: bool = True
+    switches: Switches = field(default_factory=Switches)
+
+
+class Server:
+    """A running simulator."""
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        """Prepare a simulator.
+
+        Raises:
+            StateFileError: if the state file cannot be read.
+        """
+        self._config = config
+        self._journal = StateFile(config.state_file) if config.state_file else None
+        store = Store(self._journal)
+        if self._journal is not None:
+            self._journal.load(store)
+        self.engine = Engine(
+            store=store,
+            clock=clock or SystemClock(),
+            data_plane=_data_plane(config.data_plane),
+            switches=config.switches,
+            task_seconds=config.task_seconds,
+        )
+        self.calls = CallLog()
+        self.front = Front(self.engine, self.calls, config.keys, throttled=config.throttled)
+        self._runners: list[web.AppRunner] = []
+        self.api = config.api
+        self.admin = config.admin
+
+    async def start(self) -> None:
+        """Serve; return when both ports accept requests."""
+        await self.engine.start()
+        self.api = await self._listen(self.front.application(), self._config.api)
+        admin = Admin(self.engine, self.calls, self.front)
+        self.admin = await self._listen(admin.application(), self._config.admin)
+
+    async def stop(self) -> None:
+        """Stop serving. What was acknowledged is in the state file."""
+        for runner in self._runners:
+            await runner.cleanup()
+        await self.engine.stop()
+        if self._journal is not None:
+            self._journal.close()
+
+    async def _listen(self, application: web.Application, address: Address) -> Address:
+        runner = web.AppRunner(application, access_log=None)
+        self._runners.append(runner)
+        await runner.setup()
+        site = web.TCPSite(runner, address.host, address.port)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        return Address(host=host, port=port)
+
+
+def _data_plane(kind: Literal["nginx", "none"]) -> DataPlane:
+    if kind == "none":
+        from clb_simulator.dataplane.null import NullDataPlane  # noqa: PLC0415
+
+        return NullDataPlane()
+    from clb_simulator.dataplane.nginx import NginxDataPlane  # noqa: PLC0415
+
+    return NginxDataPlane(Path(tempfile.mkdtemp(prefix="clb-simulator-")))

@@ -1,0 +1,118 @@
+"""Translate the state into what the data plane serves.
+
+Pure. The engine applies the result whenever a change goes live.
+"""
+
+from collections import defaultdict
+
+from clb_simulator.dataplane import model as plane
+from clb_simulator.model import CertificateBinding, Domain, HealthCheck, Listener, Rule, Target
+from clb_simulator.store import Store
+
+_SERVED = frozenset({"HTTP", "HTTPS"})
+
+
+def served_listeners(store: Store) -> tuple[plane.Listener, ...]:
+    """Return every HTTP and HTTPS listener; layer-4 ones are kept and not served."""
+    domains: dict[str, list[Domain]] = defaultdict(list)
+    rules: dict[str, list[Rule]] = defaultdict(list)
+    for domain in store.domains.all():
+        domains[domain.listener_id].append(domain)
+    for rule in store.rules.all():
+        rules[rule.domain_id].append(rule)
+    return tuple(
+        _listener(store, one, domains[one.listener_id], rules)
+        for one in store.listeners.all()
+        if one.protocol in _SERVED
+    )
+
+
+def _listener(
+    store: Store, one: Listener, domains: list[Domain], rules: dict[str, list[Rule]]
+) -> plane.Listener:
+    owner = store.load_balancers.get(one.load_balancer_id)
+    if owner is None:
+        raise RuntimeError(f"listener {one.listener_id} has no load balancer")
+    return plane.Listener(
+        load_balancer_id=one.load_balancer_id,
+        listener_id=one.listener_id,
+        address=owner.vip,
+        port=one.port,
+        protocol=one.protocol,
+        sni=one.sni,
+        tls=_tls(store, one.certificate),
+        domains=tuple(_domain(store, each, rules[each.domain_id], sni=one.sni) for each in domains),
+    )
+
+
+def _domain(store: Store, one: Domain, rules: list[Rule], *, sni: bool) -> plane.Domain:
+    return plane.Domain(
+        names=one.names,
+        default=one.is_default,
+        http2=one.http2,
+        tls=_tls(store, one.certificate) if sni else None,
+        routes=tuple(_route(rule) for rule in rules),
+    )
+
+
+def _route(one: Rule) -> plane.Route:
+    return plane.Route(
+        location_id=one.location_id,
+        url=one.url,
+        scheduler=one.scheduler,
+        # Whether the backend's gRPC is encrypted does not matter to how CLB terminates the client's side.
+        forward_type="GRPC" if one.forward_type == "GRPCS" else one.forward_type,
+        session_seconds=one.session_seconds,
+        cookie_name=one.cookie_name,
+        backends=tuple(_backend(target) for target in one.targets),
+        health_check=_health_check(one.health_check),
+    )
+
+
+def _backend(one: Target) -> plane.Backend:
+    return plane.Backend(address=one.address, port=one.port, weight=one.weight)
+
+
+def _health_check(one: HealthCheck) -> plane.HealthCheck:
+    return plane.HealthCheck(
+        enabled=one.enabled,
+        path=one.path or "/",
+        method=one.method or "HEAD",
+        host=one.domain,
+        interval_seconds=one.interval,
+        timeout_seconds=one.timeout,
+        healthy_threshold=one.healthy_threshold,
+        unhealthy_threshold=one.unhealthy_threshold,
+        codes_mask=one.codes_mask or 31,
+        protocol="HTTPS" if one.check_type == "HTTPS" else "HTTP",
+    )
+
+
+def _tls(store: Store, binding: CertificateBinding | None) -> plane.TlsBinding | None:
+    if binding is None:
+        return None
+    return plane.TlsBinding(
+        key_pairs=tuple(_key_pair(store, identifier) for identifier in binding.certificate_ids),
+        client_ca_pem=_chain(store, binding.ca_id) if binding.ca_id else None,
+        verify=_verify(binding),
+    )
+
+
+def _verify(binding: CertificateBinding) -> plane.Verify:
+    if binding.ssl_mode != "MUTUAL":
+        return "off"
+    return "on" if binding.verify_client == "ON" else "optional"
+
+
+def _key_pair(store: Store, certificate_id: str) -> plane.KeyPair:
+    certificate = store.certificates.get(certificate_id)
+    if certificate is None or certificate.key_pem is None:
+        raise RuntimeError(f"bound certificate {certificate_id} has no key pair")
+    return plane.KeyPair(chain_pem=certificate.chain_pem, key_pem=certificate.key_pem)
+
+
+def _chain(store: Store, certificate_id: str) -> str:
+    certificate = store.certificates.get(certificate_id)
+    if certificate is None:
+        raise RuntimeError(f"bound CA {certificate_id} does not exist")
+    return certificate.chain_pem

@@ -1,0 +1,1 @@
+"""The STS product, API version 2018-08-13."""

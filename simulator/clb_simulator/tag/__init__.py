@@ -1,0 +1,1 @@
+"""The Tag product, API version 2018-08-13."""
