@@ -149,9 +149,11 @@ def test_the_schema_takes_every_duration_that_is_rendered(value: timedelta) -> N
     assert len(text) <= 24
 
 
-@given(st.from_regex(re.compile(PATTERN), fullmatch=True).filter(lambda text: text and text.isascii()))
+# Python's `$` also matches before a line's end, which the API server's does not; so no anchors here.
+@given(st.from_regex(re.compile(PATTERN.strip("^$")), fullmatch=True).filter(bool))
 def test_every_text_that_the_schema_takes_is_read(text: str) -> None:
-    assert parse_duration(render_duration(parse_duration(text.strip()))) == parse_duration(text.strip())
+    value = parse_duration(text)
+    assert parse_duration(render_duration(value)) == value
 
 
 @given(AUTHORITY_SPECS)
