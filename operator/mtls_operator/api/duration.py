@@ -16,9 +16,10 @@ PATTERN: Final = "^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?([0-9]{1,6}ms)?$"
 """Bounded digits keep what CEL computes from it inside Go's 292 years."""
 
 _PARSER: Final = re.compile(
-    r"(?:(?P<hours>[0-9]{1,6})h)?(?:(?P<minutes>[0-9]{1,6})m)?"
+    r"(?:(?P<hours>[0-9]{1,7})h)?(?:(?P<minutes>[0-9]{1,6})m)?"
     r"(?:(?P<seconds>[0-9]{1,8})s)?(?:(?P<milliseconds>[0-9]{1,6})ms)?"
 )
+"""One digit more than the schema takes: its longest durations may add up to that when written anew."""
 _SENTENCE: Final = "is not a duration: write hours, minutes and seconds such as 2160h, 1h30m or 30s"
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
