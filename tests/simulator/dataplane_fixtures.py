@@ -128,16 +128,21 @@ def client_pair(ca: str) -> KeyPair:
 
 @dataclass
 class EchoBackend:
-    """A backend that answers with its name and keeps what it was asked."""
+    """A backend that answers with its name when its gate is open, and keeps what it was asked."""
 
     name: str
     port: int = 0
     address: str = "127.0.0.1"
     status: int = 200
     requests: list[web.Request] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     async def answer(self, request: web.Request) -> web.Response:
         self.requests.append(request)
+        await self.gate.wait()
         return web.Response(status=self.status, text=self.name)
 
     def weighing(self, weight: int) -> Backend:

@@ -6,10 +6,12 @@ Documented: a change takes effect when its task succeeds.
 import asyncio
 import itertools
 import os
+import signal
 import ssl
 import stat
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -236,6 +238,38 @@ async def test_stop_leaves_no_process(tmp_path: Path, backend: EchoBackend) -> N
         os.killpg(group, 0)
 
 
+def is_group(group: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return False
+
+
+async def test_nginx_ends_with_a_simulator_that_is_killed(tmp_path: Path) -> None:
+    port = free_port()
+    program = f"""
+import asyncio, pathlib
+from clb_simulator.dataplane.model import Listener
+from clb_simulator.dataplane.nginx import NginxDataPlane
+async def main():
+    plane = NginxDataPlane(pathlib.Path({str(tmp_path)!r}))
+    await plane.start()
+    await plane.apply((Listener("lb-1", "lbl-1", "{VIP}", {port}, "HTTP", False, None, ()),))
+    print(plane.pid, flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+    simulator = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE
+    )
+    assert simulator.stdout is not None
+    group = int(await simulator.stdout.readline())
+    assert is_group(group)
+    simulator.kill()
+    await simulator.wait()
+    await eventually(lambda: not is_group(group), "nginx is gone")
+
+
 async def test_dead_nginx_is_said_and_the_folder_can_be_used_again(
     tmp_path: Path, backend: EchoBackend
 ) -> None:
@@ -244,10 +278,12 @@ async def test_dead_nginx_is_said_and_the_folder_can_be_used_again(
         await plane.apply(serving(port, backend))
         group = plane.pid
         assert group is not None
-        os.killpg(group, 9)
+        # Of the master alone: its worker lives on and would keep the port.
+        os.kill(group, signal.SIGKILL)
         await eventually(lambda: not plane.running, "the death of nginx is seen")
         with pytest.raises(DataPlaneError, match="does not run"):
             await plane.apply(())
+    await eventually(lambda: not is_group(group), "the worker is gone")
     async with serving_plane(tmp_path) as plane:
         await plane.apply(serving(port, backend))
         assert (await client(client_pair("a")).asks(port, sni="a.test")).status == 200

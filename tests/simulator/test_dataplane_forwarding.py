@@ -4,6 +4,7 @@ Documented: the order of domain and URL forms, X-Forwarded-For and X-Client-Prot
 Guess: a route without backends answers 502.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from simulator.dataplane_fixtures import (
     client_pair,
     domain,
     echo_backend,
+    eventually,
     free_port,
     https,
     mutual,
@@ -68,13 +70,22 @@ async def test_weight_zero_gets_nothing(
     assert await answers(port, 6) == {"rs-2": 6}
 
 
-async def test_least_connections_spreads_idle_backends(
+async def test_least_connections_avoids_the_busy_backend(
     plane: NginxDataPlane, backends: tuple[EchoBackend, EchoBackend]
 ) -> None:
     port = free_port()
     chosen = route(*(backend.weighing(10) for backend in backends), scheduler="LEAST_CONN")
     await plane.apply(one_route(port, chosen))
-    assert await answers(port, 6) == {"rs-1": 3, "rs-2": 3}
+    for backend in backends:
+        backend.gate.clear()
+    busy = asyncio.create_task(ME.asks(port, sni="a.test"))
+    await eventually(lambda: any(backend.requests for backend in backends), "one backend is busy")
+    idle = next(backend for backend in backends if not backend.requests)
+    idle.gate.set()
+    assert await answers(port, 4) == {idle.name: 4}
+    for backend in backends:
+        backend.gate.set()
+    await busy
 
 
 async def test_ip_hash_sends_a_client_to_one_backend(
