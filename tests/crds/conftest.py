@@ -3,12 +3,9 @@
 from pathlib import Path
 
 import pytest
-from cluster.conftest import admin_kubeconfig, control_plane, kubectl, namespace
 from crds.manifests import CrdKubectl
 
 from mtls_devcluster.cluster import Kubectl
-
-__all__ = ["admin_kubeconfig", "api", "control_plane", "kubectl", "namespace", "with_crds"]
 
 FOLDER = Path(__file__).parents[2] / "crds"
 

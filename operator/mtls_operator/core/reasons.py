@@ -58,6 +58,8 @@ class Reason(StrEnum):
 
     LOAD_BALANCER_NOT_FOUND = "LoadBalancerNotFound"
     """The cloud knows no load balancer of this id in this region."""
+    REGION_NOT_SERVED = "RegionNotServed"
+    """The operator's configuration does not list the region."""
     LOAD_BALANCER_NOT_ALLOWED = "LoadBalancerNotAllowed"
     """This namespace may not use the load balancer; the message names the tag to set."""
     PORT_TAKEN = "PortTaken"

@@ -23,6 +23,8 @@ from mtls_operator.reconcilers.execute import Round
 from mtls_operator.reconcilers.passes import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.api.meta import ObjectRef
     from mtls_operator.core.balancer_access import BalancerAccess
@@ -53,6 +55,7 @@ class ListenerBehaviour:
         observer: Observer,
         executor: Executor,
         access: BalancerAccess,
+        regions: Collection[str],
         clock: Clock,
         cluster: str,
     ) -> None:
@@ -65,6 +68,7 @@ class ListenerBehaviour:
         self._observer = observer
         self._executor = executor
         self._access = access
+        self._regions = regions
         self._clock = clock
         self._cluster = cluster
 
@@ -88,6 +92,12 @@ class ListenerBehaviour:
 
     async def _balancer(self, resource: MutualTLSListener) -> LoadBalancer:
         wanted = resource.spec.load_balancer
+        if wanted.region not in self._regions:
+            raise SpecError(
+                Reason.REGION_NOT_SERVED,
+                f"the operator serves {', '.join(self._regions)}, not {wanted.region}. "
+                "Add the region to cloud.regions in its configuration.",
+            )
         balancer = await self._balancers.get(wanted.region, LoadBalancerId(wanted.id))
         if balancer is None:
             raise SpecError(

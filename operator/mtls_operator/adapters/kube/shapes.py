@@ -77,6 +77,40 @@ def owner_of(body: Body) -> Owner | None:
     return None
 
 
+def interest_of(body: Body) -> object:
+    """Return what of an object of ours a pass depends on: everything but its status.
+
+    The generation stands for the spec.
+    """
+    metadata = _child(body, "metadata")
+    return (
+        _text(metadata, "uid"),
+        _number(metadata, "generation"),
+        _text(metadata, "deletionTimestamp"),
+        str(metadata.get("finalizers")),
+        tuple(sorted(annotations_of(body).items())),
+    )
+
+
+def authority_offer(body: Body) -> object:
+    """Return what others use of a CertificateAuthority: its spec, its root and its upload."""
+    active = _child(body, "status", "active")
+    metadata = _child(body, "metadata")
+    return (
+        _text(metadata, "uid"),
+        _number(metadata, "generation"),
+        _text(active, "fingerprintSHA256"),
+        _text(active, "cloudCertificateId"),
+        "deletionTimestamp" in metadata,
+    )
+
+
+def requested_authority(body: Body) -> ObjectRef:
+    """Return the authority that a ClientCert asks."""
+    ref = _child(body, "spec", "caRef")
+    return ObjectRef(_text(ref, "namespace") or ref_of(body).namespace, _text(ref, "name"))
+
+
 def read_node(body: Body) -> Node:
     """Read a Node."""
     metadata, spec, status = _child(body, "metadata"), _child(body, "spec"), _child(body, "status")

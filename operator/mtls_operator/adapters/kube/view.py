@@ -20,23 +20,27 @@ if TYPE_CHECKING:
     from mtls_operator.api.meta import ObjectRef
     from mtls_operator.core.cluster import Namespace, Node, Service
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 _PAGE: Final = "500"
 
 
-class Held(Generic[T]):
+class Held(Generic[T_co]):
     """Objects of one resource with the version that each was seen in."""
 
-    def __init__(self, path: str, read: Callable[[Body], T | None]) -> None:
+    def __init__(self, path: str, read: Callable[[Body], T_co | None]) -> None:
         self.path = path
         self._read = read
-        self._objects: dict[ObjectRef, tuple[int, T]] = {}
+        self._objects: dict[ObjectRef, tuple[int, T_co]] = {}
 
-    def values(self) -> list[T]:
+    def values(self) -> list[T_co]:
         """Return the objects."""
         return [value for _, value in self._objects.values()]
 
-    def get(self, ref: ObjectRef) -> T | None:
+    def refs(self) -> list[ObjectRef]:
+        """Return where the objects are."""
+        return list(self._objects)
+
+    def get(self, ref: ObjectRef) -> T_co | None:
         """Return an object, None when it is not held."""
         held = self._objects.get(ref)
         return held[1] if held else None
@@ -65,7 +69,7 @@ class Held(Generic[T]):
 
 
 class ClusterView:
-    """Nodes, Services, Namespaces and MutualTLSListeners."""
+    """Nodes, Services, Namespaces and our kinds, each reduced to what others need of it."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -73,6 +77,8 @@ class ClusterView:
         self.held_services = Held(paths.all_core("services"), shapes.read_service)
         self.held_namespaces = Held(paths.all_core("namespaces"), shapes.read_namespace)
         self.held_listeners = Held(paths.all_of_ours(Kind.MUTUAL_TLS_LISTENER), _read_listener)
+        self.held_requests = Held(paths.all_of_ours(Kind.CLIENT_CERT), shapes.requested_authority)
+        self.held_offers = Held(paths.all_of_ours(Kind.CERTIFICATE_AUTHORITY), shapes.authority_offer)
 
     def nodes(self) -> Collection[Node]:
         """Return every node."""
@@ -90,14 +96,26 @@ class ClusterView:
         """Return every MutualTLSListener whose manifest makes sense."""
         return self.held_listeners.values()
 
+    def requests_to(self, authority: ObjectRef) -> list[ObjectRef]:
+        """Return the ClientCerts of an authority."""
+        requests = self.held_requests
+        return [ref for ref in requests.refs() if requests.get(ref) == authority]
+
     async def refresh(self) -> None:
         """List everything anew and replace what is held."""
-        for held in (self.held_nodes, self.held_services, self.held_namespaces, self.held_listeners):
+        for held in (self.held_nodes, self.held_services, self.held_namespaces, *self._ours().values()):
             held.replace(await self._list(held.path))
 
-    async def keys_of(self, kind: Kind) -> list[ObjectRef]:
+    def refs_of(self, kind: Kind) -> list[ObjectRef]:
         """Return where every object of a kind of ours is."""
-        return [shapes.ref_of(body) for body in await self._list(paths.all_of_ours(kind))]
+        return self._ours()[kind].refs()
+
+    def _ours(self) -> Mapping[Kind, Held[object]]:
+        return {
+            Kind.CERTIFICATE_AUTHORITY: self.held_offers,
+            Kind.CLIENT_CERT: self.held_requests,
+            Kind.MUTUAL_TLS_LISTENER: self.held_listeners,
+        }
 
     async def _list(self, path: str) -> list[Body]:
         found: list[Body] = []

@@ -1,0 +1,90 @@
+"""Start and stop what runs besides kopf: the workers and the resync.
+
+The view is listed before the first pass, so that no pass takes a half-read cluster for the whole one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from mtls_operator.api.meta import Key, Kind
+from mtls_operator.errors import KubeError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import timedelta
+
+    from mtls_operator.adapters.kube.view import ClusterView
+    from mtls_operator.reconcilers.loop import Loop
+    from mtls_operator.reconcilers.queue import KeyedQueue
+
+log = logging.getLogger(__name__)
+
+_START_RETRY_SECONDS: Final = 2.0
+
+
+class Lifecycle:
+    """The operator's own tasks."""
+
+    def __init__(
+        self,
+        *,
+        view: ClusterView,
+        queue: KeyedQueue[Key],
+        loop: Loop,
+        workers: int,
+        resync: timedelta,
+        closing: Sequence[Callable[[], Awaitable[None]]],
+    ) -> None:
+        """Take what to run, and what to close in the end."""
+        self._view = view
+        self._queue = queue
+        self._loop = loop
+        self._workers = workers
+        self._resync = resync.total_seconds()
+        self._closing = tuple(closing)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """List the cluster, then start the workers."""
+        while True:
+            try:
+                await self._view.refresh()
+                break
+            except KubeError as error:
+                log.warning("the cluster cannot be listed yet: %s", error)
+                await asyncio.sleep(_START_RETRY_SECONDS)
+        self._tasks = [
+            asyncio.create_task(self._loop.run(self._workers), name="workers"),
+            asyncio.create_task(self._refresh_forever(), name="resync"),
+        ]
+        log.info("started with %d workers", self._workers)
+
+    async def _refresh_forever(self) -> None:
+        """List everything anew now and then: a broken watch may have lost a deletion."""
+        while True:
+            await asyncio.sleep(self._resync)
+            try:
+                await self._view.refresh()
+                for kind in Kind:
+                    for ref in self._view.refs_of(kind):
+                        await self._queue.add(Key(kind, ref.namespace, ref.name), self._resync)
+            except KubeError as error:
+                log.warning("the resync could not list the cluster: %s", error)
+
+    def probe(self) -> str:
+        """Answer the liveness probe; raises when a task of ours has ended."""
+        for task in self._tasks:
+            if task.done():
+                raise RuntimeError(f"the task {task.get_name()} has ended")
+        return f"{len(self._queue)} keys waiting"
+
+    async def stop(self) -> None:
+        """Stop the workers, letting go of the cloud and the API server."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for close in self._closing:
+            await close()

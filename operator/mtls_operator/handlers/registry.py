@@ -1,0 +1,67 @@
+"""What kopf calls: watch events, start, end and probes. The only decorators of the operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import kopf
+
+from mtls_operator.api.meta import GROUP, VERSION, Kind
+from mtls_operator.handlers.settings import configure
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from mtls_operator.handlers.lifecycle import Lifecycle
+    from mtls_operator.handlers.watches import Watches
+
+    OnEvent = Callable[[str | None, Mapping[str, object]], Awaitable[None]]
+
+
+def build_registry(watches: Watches, lifecycle: Lifecycle) -> kopf.OperatorRegistry:
+    """Return a registry of its own, so that tests can build several."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def login(settings: kopf.OperatorSettings, **_: object) -> kopf.ConnectionInfo | None:
+        in_pod = kopf.login_with_service_account(settings=settings)
+        return in_pod if in_pod is not None else kopf.login_with_kubeconfig(settings=settings)
+
+    @kopf.on.startup(registry=registry)
+    async def start(settings: kopf.OperatorSettings, **_: object) -> None:
+        configure(settings)
+        await lifecycle.start()
+
+    @kopf.on.cleanup(registry=registry)
+    async def stop(**_: object) -> None:
+        await lifecycle.stop()
+
+    @kopf.on.probe(registry=registry, id="workers")
+    def probe(**_: object) -> str:
+        return lifecycle.probe()
+
+    ours: dict[Kind, OnEvent] = {
+        Kind.CERTIFICATE_AUTHORITY: watches.authority,
+        Kind.CLIENT_CERT: watches.client_cert,
+        Kind.MUTUAL_TLS_LISTENER: watches.listener,
+    }
+    for kind, handle in ours.items():
+        _on_event(registry, GROUP, VERSION, kind.plural, handle)
+    core: dict[str, OnEvent] = {
+        "secrets": watches.made,
+        "configmaps": watches.made,
+        "nodes": watches.node,
+        "services": watches.service,
+        "namespaces": watches.namespace,
+    }
+    for plural, handle in core.items():
+        _on_event(registry, "", "v1", plural, handle)
+    return registry
+
+
+def _on_event(
+    registry: kopf.OperatorRegistry, group: str, version: str, plural: str, handle: OnEvent
+) -> None:
+    @kopf.on.event(group, version, plural, registry=registry, id=f"watch-{plural}")
+    async def seen(type: str | None, body: kopf.Body, **_: object) -> None:  # noqa: A002 - kopf's name
+        await handle(type, body)

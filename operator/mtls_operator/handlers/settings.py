@@ -1,0 +1,38 @@
+"""kopf's settings: its stored state ours, its watches finite, its events few.
+
+kopf writes nothing for us: only `on.event`, startup, cleanup and probe handlers are registered.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import kopf
+
+from mtls_operator.api.meta import GROUP, MANAGED_LABEL
+
+_MADE_BY_US: Final = f"{MANAGED_LABEL}=true"
+
+
+def configure(settings: kopf.OperatorSettings) -> None:
+    """Set what differs from kopf's defaults."""
+    # kopf strips any finalizer that equals this setting, so it must not be the one that we use.
+    settings.persistence.finalizer = f"{GROUP}/unused-by-kopf"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP, key="last-handled")
+    settings.watching.server_timeout = 300
+    # Later than the server's, so that the server closes the watch in good order.
+    settings.watching.client_timeout = 310
+    settings.watching.connect_timeout = 30
+    settings.watching.chunk_size = 500
+    # Selected by the API server: the content of other Secrets never reaches the operator.
+    settings.watching.label_selectors["", "v1", "secrets"] = _MADE_BY_US
+    settings.watching.label_selectors["", "v1", "configmaps"] = _MADE_BY_US
+    settings.networking.request_timeout = 30
+    settings.posting.enabled = False
+    settings.posting.level = logging.WARNING
+    settings.scanning.disabled = True
+    # Exclusivity comes from running one replica, not from kopf's peering.
+    settings.peering.standalone = True
+    # queueing.worker_limit stays unset: limited workers can dead-lock kopf at start (nolar/kopf#1243).

@@ -1,0 +1,123 @@
+"""From watch events to keys: every handler updates the view and wakes what depends on the object.
+
+Nothing is decided here. An event about a status that we wrote ourselves wakes nobody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mtls_operator.adapters.kube import shapes
+from mtls_operator.api.meta import OWNER_KIND_LABEL, Key, Kind, ObjectRef
+from mtls_operator.core.ownership import OWNER_ANNOTATION
+from mtls_operator.core.server_cert import authorities
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mtls_operator.adapters.kube.view import ClusterView, Held
+    from mtls_operator.api.listener import MutualTLSListener
+    from mtls_operator.reconcilers.queue import KeyedQueue
+
+DELETED: Final = "DELETED"
+NODE_WINDOW_SECONDS: Final = 2.0
+"""Changes of nodes within this time lead to one pass for each listener."""
+
+
+class Watches:
+    """Feeds the view and the queue."""
+
+    def __init__(self, view: ClusterView, queue: KeyedQueue[Key]) -> None:
+        self._view = view
+        self._queue = queue
+        self._seen: dict[Key, object] = {}
+
+    async def authority(self, event: str | None, body: Mapping[str, object]) -> None:
+        """Wake the authority, and what it signs or admits when what others use of it changed."""
+        await self._own(Kind.CERTIFICATE_AUTHORITY, event, body)
+        if _take(self._view.held_offers, event, body):
+            await self._dependants_of(shapes.ref_of(body))
+
+    async def client_cert(self, event: str | None, body: Mapping[str, object]) -> None:
+        """Wake the client certificate."""
+        _take(self._view.held_requests, event, body)
+        await self._own(Kind.CLIENT_CERT, event, body)
+
+    async def listener(self, event: str | None, body: Mapping[str, object]) -> None:
+        """Wake the listener, and the authorities that it needs in the cloud or needs no longer."""
+        before = self._view.held_listeners.get(shapes.ref_of(body))
+        _take(self._view.held_listeners, event, body)
+        after = self._view.held_listeners.get(shapes.ref_of(body))
+        await self._own(Kind.MUTUAL_TLS_LISTENER, event, body)
+        for ref in _needs(before) ^ _needs(after):
+            await self._wake(Kind.CERTIFICATE_AUTHORITY, ref)
+
+    async def _own(self, kind: Kind, event: str | None, body: Mapping[str, object]) -> None:
+        ref = shapes.ref_of(body)
+        key = Key(kind, ref.namespace, ref.name)
+        interest = None if event == DELETED else shapes.interest_of(body)
+        if interest is not None and self._seen.get(key) == interest:
+            return
+        if interest is None:
+            self._seen.pop(key, None)
+        else:
+            self._seen[key] = interest
+        await self._queue.add(key)
+
+    async def made(self, event: str | None, body: Mapping[str, object]) -> None:
+        """Wake the owner of a Secret or ConfigMap that we made: somebody may have changed it."""
+        del event
+        ref, owner = shapes.ref_of(body), shapes.owner_of(body)
+        name = owner.name if owner is not None else shapes.annotations_of(body).get(OWNER_ANNOTATION, "")
+        kind = shapes.labels_of(body).get(OWNER_KIND_LABEL, "")
+        if name and kind in set(Kind):
+            await self._wake(Kind(kind), ObjectRef(ref.namespace, name))
+
+    async def node(self, event: str | None, body: Mapping[str, object]) -> None:
+        """Wake every listener, when something that decides about serving changed."""
+        if _take(self._view.held_nodes, event, body):
+            for listener in self._view.listeners():
+                await self._wake(Kind.MUTUAL_TLS_LISTENER, listener.ref, NODE_WINDOW_SECONDS)
+
+    async def service(self, event: str | None, body: Mapping[str, object]) -> None:
+        """Wake the listeners of the Service's namespace."""
+        if _take(self._view.held_services, event, body):
+            namespace = shapes.ref_of(body).namespace
+            for listener in self._view.listeners():
+                if listener.metadata.namespace == namespace:
+                    await self._wake(Kind.MUTUAL_TLS_LISTENER, listener.ref)
+
+    async def namespace(self, event: str | None, body: Mapping[str, object]) -> None:
+        """Wake what lives in a namespace whose labels changed: access may come or go with them."""
+        if not _take(self._view.held_namespaces, event, body):
+            return
+        name = shapes.ref_of(body).name
+        for listener in self._view.listeners():
+            if listener.metadata.namespace == name:
+                await self._wake(Kind.MUTUAL_TLS_LISTENER, listener.ref)
+        for request in self._view.held_requests.refs():
+            if request.namespace == name:
+                await self._wake(Kind.CLIENT_CERT, request)
+
+    async def _dependants_of(self, authority: ObjectRef) -> None:
+        for listener in self._view.listeners():
+            if authority in authorities(listener):
+                await self._wake(Kind.MUTUAL_TLS_LISTENER, listener.ref)
+        for request in self._view.requests_to(authority):
+            await self._wake(Kind.CLIENT_CERT, request)
+
+    async def _wake(self, kind: Kind, ref: ObjectRef, delay: float = 0.0) -> None:
+        await self._queue.add(Key(kind, ref.namespace, ref.name), delay)
+
+
+def _take(held: Held[object], event: str | None, body: Mapping[str, object]) -> bool:
+    """Update what is held; tell whether it changed."""
+    ref = shapes.ref_of(body)
+    before = held.get(ref)
+    update: Callable[[Mapping[str, object]], None] = held.drop if event == DELETED else held.put
+    update(body)
+    return held.get(ref) != before
+
+
+def _needs(listener: MutualTLSListener | None) -> frozenset[ObjectRef]:
+    return authorities(listener) if listener is not None else frozenset()

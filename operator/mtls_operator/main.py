@@ -1,0 +1,160 @@
+"""The composition root: build the adapters, hand them to the reconcilers, run kopf."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import kopf
+from kubernetes.aio import client as kube_client
+from kubernetes.aio import config as kube_config
+
+from mtls_operator import __version__
+from mtls_operator.adapters.clock import SystemClock
+from mtls_operator.adapters.kube.api import Api
+from mtls_operator.adapters.kube.client import KubeClient
+from mtls_operator.adapters.kube.recorder import EventRecorder
+from mtls_operator.adapters.kube.view import ClusterView
+from mtls_operator.adapters.tencent.api import CloudApi, Endpoint, Keys
+from mtls_operator.adapters.tencent.certificates import CloudCertificates
+from mtls_operator.adapters.tencent.load_balancers import CloudLoadBalancers
+from mtls_operator.adapters.tencent.pacing import Pacer
+from mtls_operator.adapters.tencent.writes import LoadBalancerWrites
+from mtls_operator.api.meta import Key, Kind
+from mtls_operator.config import ConfigError, read_config, read_credentials
+from mtls_operator.core.balancer_access import BalancerAccess
+from mtls_operator.errors import OperatorError
+from mtls_operator.handlers.lifecycle import Lifecycle
+from mtls_operator.handlers.registry import build_registry
+from mtls_operator.handlers.watches import Watches
+from mtls_operator.observability import configure_logging
+from mtls_operator.reconcilers.authority import AuthorityBehaviour
+from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
+from mtls_operator.reconcilers.execute import Executor
+from mtls_operator.reconcilers.listener import ListenerBehaviour
+from mtls_operator.reconcilers.loop import Loop
+from mtls_operator.reconcilers.observe import Observer
+from mtls_operator.reconcilers.passes import Reconciler
+from mtls_operator.reconcilers.queue import KeyedQueue
+from mtls_operator.reconcilers.server_certs import ServerCertificates
+from mtls_operator.reconcilers.signers import Signers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mtls_operator.config import Config, Credentials
+
+log = logging.getLogger("mtls_operator")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the operator until it is stopped; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="clb-mtls-operator",
+        description="HTTPS mutual authentication on Tencent Cloud CLB, declaratively.",
+    )
+    parser.add_argument(
+        "--config", type=Path, help="YAML file with the settings; every setting has a default"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    options = parser.parse_args(arguments)
+    try:
+        config = read_config(options.config.read_text() if options.config else "", os.environ)
+        credentials = read_credentials(os.environ)
+    except (ConfigError, OSError) as error:
+        print(f"clb-mtls-operator: {error}", file=sys.stderr)  # noqa: T201 - before logging is set up
+        return 2
+    configure_logging(config.log_level)
+    try:
+        asyncio.run(_run(config, credentials))
+    except OperatorError as error:
+        log.error("%s", error)  # noqa: TRY400 - a sentence for the reader, not a traceback
+        return 1
+    return 0
+
+
+async def _run(config: Config, credentials: Credentials) -> None:
+    api = Api(await _connect())
+    cluster = config.cluster_id or await _cluster_uid(api)
+    keys = Keys(secret_id=credentials.secret_id, secret_key=credentials.secret_key, token=credentials.token)
+    endpoint = Endpoint(root_domain=config.cloud.root_domain, override=config.cloud.endpoint)
+    cloud = CloudApi(keys, endpoint, Pacer(config.cloud.rate_share))
+    registry = _assemble(config, api, cloud, cluster)
+    liveness = f"http://{config.health_address}:{config.health_port}/healthz" if config.health_port else None
+    log.info("operator %s for cluster %s", __version__, cluster)
+    await kopf.operator(registry=registry, clusterwide=True, standalone=True, liveness_endpoint=liveness)
+
+
+def _assemble(config: Config, api: Api, cloud: CloudApi, cluster: str) -> kopf.OperatorRegistry:
+    clock = SystemClock()
+    kube, view = KubeClient(api), ClusterView(api)
+    recorder = EventRecorder(api, clock, instance=os.environ.get("HOSTNAME", "clb-mtls-operator"))
+    store = CloudCertificates(cloud, cluster=cluster, regions=config.cloud.regions)
+    balancers = CloudLoadBalancers(cloud, LoadBalancerWrites(cloud))
+    signers = Signers(kube, view, clock)
+    authorities = AuthorityBehaviour(kube, view, store, signers, clock, cluster=cluster)
+    listeners = ListenerBehaviour(
+        kube=kube,
+        view=view,
+        balancers=balancers,
+        store=store,
+        certificates=ServerCertificates(kube, signers, clock),
+        observer=Observer(balancers, store, clock, cluster=cluster),
+        executor=Executor(balancers, store),
+        access=BalancerAccess(
+            mode=config.load_balancer_access.mode, listed=config.load_balancer_access.listed
+        ),
+        regions=config.cloud.regions,
+        clock=clock,
+        cluster=cluster,
+    )
+    requests = ClientCertBehaviour(kube, signers, clock)
+    queue: KeyedQueue[Key] = KeyedQueue()
+    loop = Loop(
+        queue,
+        {
+            Kind.CERTIFICATE_AUTHORITY: Reconciler(authorities, kube, recorder, clock),
+            Kind.CLIENT_CERT: Reconciler(requests, kube, recorder, clock),
+            Kind.MUTUAL_TLS_LISTENER: Reconciler(listeners, kube, recorder, clock),
+        },
+        resync=config.resync_interval,
+    )
+    lifecycle = Lifecycle(
+        view=view,
+        queue=queue,
+        loop=loop,
+        workers=config.workers,
+        resync=config.resync_interval,
+        closing=(cloud.close, api.close),
+    )
+    return build_registry(Watches(view, queue), lifecycle)
+
+
+async def _connect() -> kube_client.ApiClient:
+    """Return a client for the cluster: the pod's ServiceAccount, else the kubeconfig."""
+    configuration = kube_client.Configuration()
+    try:
+        kube_config.load_incluster_config(client_configuration=configuration)
+    except kube_config.ConfigException:
+        try:
+            await kube_config.load_kube_config(client_configuration=configuration)
+        except kube_config.ConfigException as error:
+            raise ConfigError(
+                f"no cluster: neither a pod's ServiceAccount nor a kubeconfig ({error})"
+            ) from None
+    return kube_client.ApiClient(configuration)
+
+
+async def _cluster_uid(api: Api) -> str:
+    """Return the uid of kube-system, which identifies a cluster for as long as it lives."""
+    namespace = await api.get("/api/v1/namespaces/kube-system")
+    metadata = namespace.get("metadata") if namespace is not None else None
+    uid = metadata.get("uid") if isinstance(metadata, dict) else None
+    if not isinstance(uid, str):
+        raise ConfigError("the namespace kube-system cannot be read: set clusterId in the configuration")
+    return uid
