@@ -31,6 +31,7 @@ class NewLoadBalancer:
     vip: str | None = None
     vpc_id: str = DEFAULT_VPC
     tags: dict[str, str] = field(default_factory=dict)
+    load_balancer_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +50,14 @@ def create_load_balancer(store: Store, wanted: NewLoadBalancer, now: datetime) -
     """Create a load balancer; without a VIP it gets a loopback address of its own.
 
     Raises:
-        ProvisioningError: if the VIP is another load balancer's.
+        ProvisioningError: if the id or the VIP is another load balancer's.
     """
     taken = {one.vip for one in store.load_balancers.all()}
     if wanted.vip in taken:
         raise ProvisioningError(f"The VIP {wanted.vip} belongs to another load balancer.")
-    identifier = FreshIds().take("lb-")
+    identifier = wanted.load_balancer_id or FreshIds().take("lb-")
+    if store.load_balancers.get(identifier) is not None:
+        raise ProvisioningError(f"The load balancer {identifier} exists.")
     created = LoadBalancer(
         load_balancer_id=identifier,
         region=wanted.region,
