@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from clb_simulator.auth import SecretKey
 from clb_simulator.dataplane.model import DataPlaneError
+from clb_simulator.dataplane.switches import Switches as DataPlaneSwitches
 from clb_simulator.server import Address, Config, Server
 from clb_simulator.state import StateFileError
+from clb_simulator.switches import Switches
 
 DEFAULT_UIN: Final = "100000000001"
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s)?")
@@ -73,6 +76,9 @@ def main() -> None:
     "--task-time", type=Duration(), default="0.5s", show_default=True, help="How long a change takes."
 )
 @click.option(
+    "--switch", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a switch; repeatable."
+)
+@click.option(
     "--throttle/--no-throttle", default=True, show_default=True, help="Enforce the documented rates."
 )
 def serve(
@@ -86,6 +92,7 @@ def serve(
     data_plane: Literal["nginx", "none"],
     task_time: float,
     throttle: bool,
+    assignments: tuple[str, ...],
 ) -> None:
     """Run until interrupted."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -98,7 +105,10 @@ def serve(
     )
     if not secret_id:
         click.echo(f"TENCENTCLOUD_SECRET_ID={key.secret_id}\nTENCENTCLOUD_SECRET_KEY={key.secret_key}")
+    switches, data_plane_switches = _read_switches(assignments)
     config = Config(
+        switches=switches,
+        data_plane_switches=data_plane_switches,
         keys={key.secret_id: key},
         api=api,
         admin=admin,
@@ -111,6 +121,26 @@ def serve(
         asyncio.run(_serve(Server(config)))
     except (StateFileError, DataPlaneError, OSError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _read_switches(assignments: tuple[str, ...]) -> tuple[Switches, DataPlaneSwitches]:
+    values = dict(assignment.partition("=")[::2] for assignment in assignments)
+    own = {name: value for name, value in values.items() if name in Switches.__dataclass_fields__}
+    others = {name: value for name, value in values.items() if name not in own}
+    unknown = others.keys() - DataPlaneSwitches.__dataclass_fields__.keys()
+    if unknown:
+        raise click.UsageError(
+            f"There is no switch {', '.join(sorted(unknown))}; see simulator-divergences.md."
+        )
+    try:
+        # Texts of the command line become numbers and booleans here.
+        return (
+            TypeAdapter(Switches).validate_python(own),
+            TypeAdapter(DataPlaneSwitches).validate_python(others),
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise click.UsageError(f"--switch {first['loc'][0]}: {first['msg']}") from error
 
 
 async def _serve(server: Server) -> None:

@@ -120,10 +120,12 @@ class Engine:
         await self._publish()
 
     def _read(self, action: Action, call: Call, params: Params) -> Object:
-        with self.store.trial():
-            if self.switches.early_visibility:
-                self._show_running_tasks()
+        if not self.switches.early_visibility:
             reply = action.handler(call, params)
+        else:
+            with self.store.trial():
+                self._show_running_tasks()
+                reply = action.handler(call, params)
         _refuse_unread(params)
         return reply
 
@@ -210,8 +212,9 @@ class Engine:
             await self._data_plane.apply(served_listeners(self.store))
 
     def _hold_tail(self, load_balancer_id: str) -> None:
-        tail = timedelta(seconds=self.switches.busy_tail_seconds)
-        self.busy.hold(load_balancer_id, self.clock.now() + tail)
+        tail = self.switches.busy_tail_seconds
+        if tail > 0:
+            self.busy.hold(load_balancer_id, self.clock.now() + timedelta(seconds=tail))
 
     def _call(self, *, region: str, uin: str, request_id: str, ids: FreshIds | ReplayedIds) -> Call:
         now = self.clock.now()

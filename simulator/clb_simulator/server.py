@@ -18,6 +18,9 @@ from clb_simulator.auth import SecretKey
 from clb_simulator.calls import CallLog
 from clb_simulator.clock import Clock, SystemClock
 from clb_simulator.dataplane.model import DataPlane
+from clb_simulator.dataplane.nginx import NginxDataPlane
+from clb_simulator.dataplane.null import NullDataPlane
+from clb_simulator.dataplane.switches import Switches as DataPlaneSwitches
 from clb_simulator.engine import Engine
 from clb_simulator.state import StateFile
 from clb_simulator.store import Store
@@ -49,6 +52,7 @@ class Config:
     task_seconds: float = 0.5
     throttled: bool = True
     switches: Switches = field(default_factory=Switches)
+    data_plane_switches: DataPlaneSwitches = field(default_factory=DataPlaneSwitches)
 
 
 class Server:
@@ -61,6 +65,8 @@ class Server:
             StateFileError: if the state file cannot be read.
         """
         self._config = config
+        # Certificates and keys are written there while the data plane runs.
+        self._directory = tempfile.TemporaryDirectory(prefix="clb-simulator-")
         self._journal = StateFile(config.state_file) if config.state_file else None
         store = Store(self._journal)
         if self._journal is not None:
@@ -68,7 +74,7 @@ class Server:
         self.engine = Engine(
             store=store,
             clock=clock or SystemClock(),
-            data_plane=_data_plane(config.data_plane),
+            data_plane=self._data_plane(),
             switches=config.switches,
             task_seconds=config.task_seconds,
         )
@@ -92,6 +98,7 @@ class Server:
         await self.engine.stop()
         if self._journal is not None:
             self._journal.close()
+        self._directory.cleanup()
 
     async def _listen(self, application: web.Application, address: Address) -> Address:
         runner = web.AppRunner(application, access_log=None)
@@ -102,12 +109,7 @@ class Server:
         host, port = runner.addresses[0][:2]
         return Address(host=host, port=port)
 
-
-def _data_plane(kind: Literal["nginx", "none"]) -> DataPlane:
-    if kind == "none":
-        from clb_simulator.dataplane.null import NullDataPlane  # noqa: PLC0415
-
-        return NullDataPlane()
-    from clb_simulator.dataplane.nginx import NginxDataPlane  # noqa: PLC0415
-
-    return NginxDataPlane(Path(tempfile.mkdtemp(prefix="clb-simulator-")))
+    def _data_plane(self) -> DataPlane:
+        if self._config.data_plane == "none":
+            return NullDataPlane()
+        return NginxDataPlane(Path(self._directory.name), switches=self._config.data_plane_switches)

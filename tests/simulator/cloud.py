@@ -3,7 +3,7 @@
 import asyncio
 import json
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from simulator.pki import Authority, KeyPair, issue_leaf
@@ -30,9 +30,9 @@ UIN = "100000000001"
 
 
 class StsClient(AbstractClient):  # type: ignore[misc]
-    """The SDK has no asynchronous client for STS; this is its synchronous one's constants on the same base."""
+    """The SDK has no asynchronous client for STS, so this is one on the same base."""
 
-    _apiVersion = "2018-08-13"
+    _apiVersion = "2018-08-13"  # noqa: N815
     _endpoint = "sts.tencentcloudapi.com"
     _service = "sts"
 
@@ -169,14 +169,14 @@ class Cloud:
         return list(reply.LocationIds)
 
 
-class refused:
+class refused:  # noqa: N801
     """Expect the API to refuse a call with a code; the refusal is kept as `error`."""
 
     def __init__(self, code: str) -> None:
         self.code = code
         self.error: Refused | None = None
 
-    def __enter__(self) -> "refused":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

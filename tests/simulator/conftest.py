@@ -5,6 +5,7 @@ The changes take no time here unless a test asks for it, and no data plane runs.
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from simulator.cloud import SECRET_ID, SECRET_KEY, UIN, Cloud
@@ -34,6 +35,7 @@ async def start_cloud(clock: StillClock) -> AsyncIterator[Callable[..., object]]
         task_seconds: float = 0.0,
         throttled: bool = False,
         state_file: Path | None = None,
+        data_plane: Literal["nginx", "none"] = "none",
         **switches: object,
     ) -> Cloud:
         config = Config(
@@ -41,6 +43,7 @@ async def start_cloud(clock: StillClock) -> AsyncIterator[Callable[..., object]]
             task_seconds=task_seconds,
             throttled=throttled,
             state_file=state_file,
+            data_plane=data_plane,
             switches=Switches(**switches),  # type: ignore[arg-type]
         )
         server = Server(config, clock)
