@@ -40,3 +40,36 @@ lock: $(STAMP) ## write the lock files anew from pyproject.toml
 	    --no-annotate --no-header --quiet $$target; \
 	done
 	@echo "Lock files written. Next: make test"
+
+.PHONY: lint
+lint: $(STAMP) ## check style, types, import rules and generated files
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python crds/generate.py --check
+	@echo "Lint is clean. Next: make test"
+
+.PHONY: crds
+crds: $(STAMP) ## generate crds/ from the types
+	@$(BIN)/python crds/generate.py
+
+.PHONY: build
+build: $(STAMP) ## build the local control plane where it is not there yet (once, about seven minutes)
+	@$(BIN)/mtls-devcluster build
+
+.PHONY: demo
+demo: $(STAMP) ## do the whole guide by itself, prove it, stop everything
+	@$(BIN)/mtls-devcluster demo
+
+.PHONY: up
+up: $(STAMP) ## the same environment, left running to work with
+	@$(BIN)/mtls-devcluster up
+
+.PHONY: down
+down: $(STAMP) ## end what `make up` started
+	@$(BIN)/mtls-devcluster down
+
+.PHONY: test
+test: $(STAMP) ## all tests; builds the control plane first where it is not there
+	@$(BIN)/pytest

@@ -1,14 +1,18 @@
 """The command line of the local environment. Run by make and by people: `mtls-devcluster --help`."""
 
+import datetime as dt
 import os
 import sys
 
 import click
+from rich.console import Console
 
 from mtls_devcluster.build import ensure_binaries
+from mtls_devcluster.demo import run_demo
 from mtls_devcluster.errors import DevClusterError
 from mtls_devcluster.progress import ConsoleProgress
 from mtls_devcluster.toolchain import link_kubectl
+from mtls_devcluster.up import bring_up, take_down
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,6 +29,29 @@ def build() -> None:
     progress.say(f"kube-apiserver           {binaries.kube_apiserver}")
     progress.say(f"kube-controller-manager  {binaries.kube_controller_manager}")
     progress.say(f"kubectl                  {link_kubectl(os.environ)}")
+
+
+@cli.command()
+def demo() -> None:
+    """Do the whole guide, prove it, and stop everything."""
+    console = Console(highlight=False)
+    sys.exit(run_demo(_now(), ConsoleProgress(console), console))
+
+
+@cli.command()
+def up() -> None:
+    """Start the same environment and leave it running."""
+    bring_up(_now(), ConsoleProgress())
+
+
+@cli.command()
+def down() -> None:
+    """End what `up` started."""
+    take_down(ConsoleProgress())
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)  # noqa: TID251 - certificates are compared with the real time
 
 
 def main() -> None:

@@ -1,0 +1,131 @@
+"""What the demo proves, as data: who asks what, and what has to come of it.
+
+Runs curl through `curl.ask`. Used by `demo`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from mtls_devcluster.client_files import ClientFiles
+from mtls_devcluster.curl import Site, ask
+
+_ROUND: Final = 4
+_TRIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """The two clients of the examples: each has a certificate of another authority."""
+
+    payments: ClientFiles
+    reports: ClientFiles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One line of step 8.
+
+    Attributes:
+        claim: What is to be shown, a sentence.
+        client: Whose certificate is presented; None presents none.
+        trust: Whose ca.crt verifies the server.
+        served: Whether the real servers must answer; otherwise the load balancer must refuse.
+    """
+
+    claim: str
+    site: Site
+    client: ClientFiles | None
+    trust: ClientFiles
+    served: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was seen, and whether it is what the proof asks for."""
+
+    holds: bool
+    seen: str
+
+
+def guide_proofs(clients: Clients, address: str) -> Iterator[tuple[str, tuple[Proof, ...]]]:
+    """Yield the proofs of both methods of the guide, with a title each."""
+    api = Site(domain="api.acme.example", port=8443, address=address)
+    a = Site(domain="a.acme.example", port=9443, address=address)
+    b = Site(domain="b.acme.example", port=9443, address=address)
+    own, other = clients.payments, clients.reports
+    yield (
+        "Method 1, SNI off",
+        (
+            Proof(
+                claim="its client: rs-1 and rs-2 in turn",
+                site=api,
+                client=own,
+                trust=own,
+                served=True,
+            ),
+            Proof(claim="no certificate: refused", site=api, client=None, trust=own, served=False),
+            Proof(claim="another CA's certificate: refused", site=api, client=other, trust=own, served=False),
+        ),
+    )
+    yield (
+        "Method 2, SNI on, domain A",
+        (
+            Proof(
+                claim="its client: rs-1 and rs-2 in turn",
+                site=a,
+                client=own,
+                trust=own,
+                served=True,
+            ),
+            Proof(claim="no certificate: refused", site=a, client=None, trust=own, served=False),
+            Proof(claim="a certificate of B's CA: refused", site=a, client=other, trust=own, served=False),
+        ),
+    )
+    yield (
+        "Method 2, SNI on, domain B",
+        (
+            Proof(
+                claim="its client: rs-1 and rs-2 in turn",
+                site=b,
+                client=other,
+                trust=other,
+                served=True,
+            ),
+            Proof(claim="no certificate: refused", site=b, client=None, trust=other, served=False),
+            Proof(claim="a certificate of A's CA: refused", site=b, client=own, trust=other, served=False),
+        ),
+    )
+
+
+def prove(proof: Proof) -> Verdict:
+    """Ask, and judge the answer."""
+    return _prove_served(proof) if proof.served else _prove_refused(proof)
+
+
+def _prove_served(proof: Proof) -> Verdict:
+    """Look again when the order was broken: a health verdict in between starts the round anew."""
+    verdict = Verdict(holds=False, seen="nothing")
+    for _ in range(_TRIES):
+        verdict = _one_round(proof)
+        if verdict.holds:
+            break
+    return verdict
+
+
+def _one_round(proof: Proof) -> Verdict:
+    servers: list[str] = []
+    for _ in range(_ROUND):
+        answer = ask(proof.site, client=proof.client, trust=proof.trust)
+        if answer.server is None:
+            return Verdict(holds=False, seen=f"HTTP {answer.status} {answer.complaint}")
+        servers.append(answer.server)
+    in_turn = all(first != second for first, second in pairwise(servers))
+    return Verdict(holds=in_turn, seen=f"200 from {', '.join(servers)}")
+
+
+def _prove_refused(proof: Proof) -> Verdict:
+    answer = ask(proof.site, client=proof.client, trust=proof.trust)
+    how = f"HTTP {answer.status}" if answer.status else "TLS alert"
+    return Verdict(holds=answer.is_refused, seen=f"{how}: {answer.complaint}")
