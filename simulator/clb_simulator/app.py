@@ -132,10 +132,13 @@ async def _signed_request(request: web.Request) -> SignedRequest:
         raise ApiError(
             "UnsupportedProtocol", f"clb-simulator takes POST with a JSON body, not {request.method}."
         )
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    if not all(value.isascii() for value in headers.values()):
+        raise ApiError("InvalidParameter", "A header of the request is not ASCII.")
     return SignedRequest(
         method=request.method,
         query=request.query_string,
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers=headers,
         body=await request.read(),
     )
 
@@ -162,6 +165,6 @@ def _route(service: str, headers: Mapping[str, str]) -> Action:
 def _parse_body(body: bytes) -> Json:
     try:
         parsed: Json = json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiError("InvalidParameter", "The request body is not JSON.") from error
     return parsed

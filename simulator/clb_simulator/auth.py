@@ -142,7 +142,7 @@ def _canonical_value(name: str, value: str) -> str:
 def _timestamp(value: str | None) -> dt.datetime:
     if not value:
         raise missing_parameter("Timestamp")
-    if not re.fullmatch(r"\d{1,12}", value):
+    if not re.fullmatch(r"[0-9]{1,10}", value):
         raise ApiError("InvalidParameter", "The parameter `Timestamp` is not a number of seconds.")
     return dt.datetime.fromtimestamp(int(value), dt.UTC)
 
@@ -151,5 +151,5 @@ def _check_token(key: SecretKey, token: str | None, now: dt.datetime) -> None:
     if key.token is None:
         return
     is_expired = key.expires_at is not None and now >= key.expires_at
-    if token is None or is_expired or not hmac.compare_digest(token, key.token):
+    if token is None or is_expired or not hmac.compare_digest(token.encode(), key.token.encode()):
         raise ApiError("AuthFailure.TokenFailure", "The session token is missing, wrong or expired.")

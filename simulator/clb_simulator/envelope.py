@@ -24,4 +24,5 @@ def success(reply: Object, request_id: str) -> bytes:
 def failure(error: ApiError, request_id: str) -> bytes:
     """Return the body of a refusal."""
     body = {"Error": {"Code": error.code, "Message": error.message}, "RequestId": request_id}
-    return json.dumps({"Response": body}, ensure_ascii=False).encode()
+    # A message may quote what cannot be encoded.
+    return json.dumps({"Response": body}, ensure_ascii=False).encode(errors="replace")

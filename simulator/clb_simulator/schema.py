@@ -116,6 +116,13 @@ def _check_value(service: str, type_name: str, value: Json, path: str) -> None:
     is_misplaced_bool = isinstance(value, bool) and type_name != "bool"
     if is_misplaced_bool or not isinstance(value, expected):
         raise wrong_type(path, _TYPE_NAMES[type_name])
+    if isinstance(value, str) and not value.isprintable() and _has_lone_surrogate(value):
+        raise ApiError("InvalidParameter.FormatError", f"The parameter `{path}` is not valid Unicode.")
+
+
+def _has_lone_surrogate(text: str) -> bool:
+    # JSON can spell half of a character, which neither the state file nor a reply can hold.
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _fill(service: str, class_name: str, values: Object) -> Object:

@@ -65,12 +65,12 @@ class Server:
             StateFileError: if the state file cannot be read.
         """
         self._config = config
-        # Certificates and keys are written there while the data plane runs.
-        self._directory = tempfile.TemporaryDirectory(prefix="clb-simulator-")
         self._journal = StateFile(config.state_file) if config.state_file else None
         store = Store(self._journal)
         if self._journal is not None:
             self._journal.load(store)
+        # Certificates and keys are written there while the data plane runs.
+        self._directory = tempfile.TemporaryDirectory(prefix="clb-simulator-")
         self.engine = Engine(
             store=store,
             clock=clock or SystemClock(),

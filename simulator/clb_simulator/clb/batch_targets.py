@@ -31,12 +31,13 @@ def batch_deregister_targets(call: Call, params: Params) -> Object:
 def _batch(call: Call, params: Params, apply: _Apply) -> Object:
     owner = access.load_balancer(call, params)
     groups = _groups(params)
-    # A listener or rule that does not exist refuses the call as a whole.
-    places = {key: _place(call, owner, *key) for key in groups}
+    for key in groups:
+        # A listener or rule that does not exist refuses the call as a whole.
+        _place(call, owner, *key)
     failures: dict[str, str] = {}
     for key, targets in groups.items():
         try:
-            apply(call, owner, places[key], targets)
+            apply(call, owner, _place(call, owner, *key), targets)
         except ApiError as error:
             failures.setdefault(key[0], error.message)
     failed: list[Json] = list(failures)

@@ -79,7 +79,7 @@ def read_target(call: Call, owner_vpc: str, params: Params) -> Target:
     """
     identity, port = read_key(params)
     weight = read_weight(params)
-    has_instance = params.text("InstanceId") is not None
+    has_instance = bool(params.text("InstanceId"))
     return Target(
         port=port,
         weight=DEFAULT_WEIGHT if weight is None else weight,

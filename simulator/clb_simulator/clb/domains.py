@@ -29,6 +29,8 @@ def check_name(name: str, path: str, limit: int = MAX_NAME) -> str:
     """
     if not 1 <= len(name) <= limit:
         raise invalid_value(path, f"1 to {limit} characters are expected.")
+    if not name.isprintable() or " " in name:
+        raise invalid_value(path, "blanks and control characters are not allowed.")
     if name.startswith("~"):
         return _checked_regex(name, path)
     if not _PLAIN.fullmatch(name) and not _WILDCARD.fullmatch(name):

@@ -3,6 +3,7 @@
 Pure. Used by `listeners` and `rules`. Ranges are those of the API's HealthCheck structure.
 """
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -17,6 +18,8 @@ _RANGES: Final = {
     "UnHealthNum": (2, 10),
     "HttpCode": (1, 31),
 }
+_PATH: Final = re.compile(r"/[!-~]{0,199}")
+_HOST: Final = re.compile(r"[A-Za-z0-9._:-]{1,120}")
 _LAYER_7_TYPES: Final = ("HTTP", "HTTPS", "GRPC")
 
 
@@ -69,15 +72,18 @@ def _read_http(params: Params, check: HealthCheck) -> HealthCheck:
     if method is not None and method.upper() not in ("HEAD", "GET"):
         raise invalid_value(params.path("HttpCheckMethod"), "HEAD or GET is expected.")
     path = params.text("HttpCheckPath")
-    if path is not None and not path.startswith("/"):
-        raise invalid_value(params.path("HttpCheckPath"), "it must begin with a slash.")
+    if path is not None and not _PATH.fullmatch(path):
+        raise invalid_value(params.path("HttpCheckPath"), "a slash and no blanks are expected.")
+    domain = params.text("HttpCheckDomain") or check.domain
+    if domain is not None and not _HOST.fullmatch(domain):
+        raise invalid_value(params.path("HttpCheckDomain"), "letters, digits, '-' and '.' are expected.")
     mask = params.integer("HttpCode")
     return replace(
         check,
         check_type=check_type,
         method=method.upper() if method else check.method,
         path=path or check.path,
-        domain=params.text("HttpCheckDomain") or check.domain,
+        domain=domain,
         codes_mask=check.codes_mask if mask is None else _ranged(params, "HttpCode", mask),
     )
 

@@ -1,4 +1,4 @@
-"""CreateListener, DescribeListeners, ModifyListener and DeleteListener.
+"""CreateListener, DescribeListeners, ModifyListener, DeleteListener and DeleteLoadBalancerListeners.
 
 Pure over the store; `engine` decides when a change happens.
 """
@@ -19,6 +19,7 @@ _UDP_FAMILY: Final = frozenset({"UDP", "QUIC"})
 _WITH_CERTIFICATE: Final = frozenset({"HTTPS", "TCP_SSL", "QUIC"})
 _PORTS_LIMIT: Final = 50
 _LISTENER_IDS_LIMIT: Final = 100
+_DELETIONS_LIMIT: Final = 20
 _MAX_PORT: Final = 65535
 _MAX_NAME: Final = 80
 _LAST_OF_BASIC_PLANE: Final = 0xFFFF
@@ -87,6 +88,21 @@ def modify_listener(call: Call, params: Params) -> Object:
 def delete_listener(call: Call, params: Params) -> Object:
     """DeleteListener: with its rules and bindings."""
     removal.remove_listener(call, access.listener(call, params))
+    return {}
+
+
+def delete_load_balancer_listeners(call: Call, params: Params) -> Object:
+    """DeleteLoadBalancerListeners: all or none of those named; without names, every listener."""
+    owner = access.load_balancer(call, params)
+    present = {one.listener_id: one for one in access.listeners_of(call, owner.load_balancer_id)}
+    wanted = params.texts("ListenerIds")
+    if len(wanted) > _DELETIONS_LIMIT:
+        raise too_long("ListenerIds", _DELETIONS_LIMIT + 1)
+    absent = [one for one in wanted if one not in present]
+    if absent:
+        raise invalid(f"some ListenerId {','.join(absent)} not found.")
+    for listener_id in dict.fromkeys(wanted) or present:
+        removal.remove_listener(call, present[listener_id])
     return {}
 
 
@@ -224,4 +240,7 @@ ACTIONS: Final = {
     "DescribeListeners": Action(handler=describe_listeners, kind=Kind.READ),
     "ModifyListener": Action(handler=modify_listener, kind=Kind.CHANGE, job="UpdateQLBListener"),
     "DeleteListener": Action(handler=delete_listener, kind=Kind.CHANGE, job="DeleteQLBListener"),
+    "DeleteLoadBalancerListeners": Action(
+        handler=delete_load_balancer_listeners, kind=Kind.CHANGE, job="DeleteQLBListener"
+    ),
 }

@@ -17,7 +17,8 @@ _SCHEDULERS: Final = ("WRR", "LEAST_CONN", "IP_HASH")
 _FORWARD_TYPES: Final = ("HTTP", "HTTPS", "GRPC", "GRPCS")
 _SESSION_RANGE: Final = range(30, 86401)
 _MAX_URL: Final = 200
-_URL: Final = re.compile(r"(=\s*|\^~\s*|~\*?\s*)?\S+")
+_URL: Final = re.compile(r"(=|\^~|~\*?)? ?[!-~]+")
+_COOKIE: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 def create_rule(call: Call, params: Params) -> Object:
@@ -52,7 +53,7 @@ def modify_rule(call: Call, params: Params) -> Object:
         scheduler=_scheduler(params, rule.scheduler),
         session_seconds=_session(params, rule.session_seconds),
         forward_type=forward_type,
-        cookie_name=params.text("CookieName") or rule.cookie_name,
+        cookie_name=_cookie_name(params) or rule.cookie_name,
         health_check=health_checks.read(params.part("HealthCheck"), base),
     )
     _check_persistence(call, changed)
@@ -93,7 +94,7 @@ def _create_one(call: Call, listener: Listener, params: Params) -> Rule:
         url=url,
         scheduler=_scheduler(params, "WRR"),
         session_seconds=_session(params, 0),
-        cookie_name=params.text("CookieName"),
+        cookie_name=_cookie_name(params),
         forward_type=forward_type,
         health_check=health_checks.read(
             params.part("HealthCheck"), health_checks.default_for_rule(forward_type, names[0])
@@ -178,6 +179,13 @@ def _session(params: Params, default: int) -> int:
     if seconds and seconds not in _SESSION_RANGE:
         raise invalid_value(params.path("SessionExpireTime"), "0 or 30 to 86400 is expected.")
     return seconds
+
+
+def _cookie_name(params: Params) -> str | None:
+    name = params.text("CookieName")
+    if name and not _COOKIE.fullmatch(name):
+        raise invalid_value(params.path("CookieName"), "letters, digits, '_' and '-' are expected.")
+    return name or None
 
 
 def _check_persistence(call: Call, rule: Rule) -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -16,6 +17,14 @@ from clb_simulator.errors import ApiError
 _BLOCK: Final = re.compile(
     r"-----BEGIN CERTIFICATE-----\r?\n(?:[A-Za-z0-9+/=]+\r?\n)+-----END CERTIFICATE-----(?:\r?\n|\Z)"
 )
+MALFORMED: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises for a certificate whose inside is damaged."""
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 
 
@@ -50,7 +59,7 @@ def check_key(leaf: x509.Certificate, text: str, password: str | None, *, allow_
         raise _unparsable("the private key begins or ends with blanks or newlines")
     try:
         key = serialization.load_pem_private_key(text.encode(), password.encode() if password else None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         # The cause is not chained: it may quote the key's text.
         raise _unparsable("the private key is not a PEM key, or its password is wrong") from None
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
@@ -78,7 +87,7 @@ def check_order(chain: tuple[x509.Certificate, ...]) -> None:
     for issued, issuer in pairwise(chain):
         try:
             issued.verify_directly_issued_by(issuer)
-        except Exception as error:  # cryptography raises ValueError, TypeError and InvalidSignature.
+        except (ValueError, TypeError, InvalidSignature) as error:
             raise ApiError(
                 "FailedOperation.CertificateChainError",
                 f"{common_name(issued)} is not signed by the certificate that follows it.",

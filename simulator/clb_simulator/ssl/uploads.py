@@ -48,6 +48,16 @@ def inspect(call: Call, upload: Upload) -> Certificate:
         ApiError: of the SSL product's upload family, as documented for each cause.
     """
     chain = pem.parse_chain(upload.chain_pem, allow_edges=_allows_edges(call))
+    try:
+        return _describe(call, upload, chain)
+    except pem.MALFORMED as error:
+        # cryptography reads lazily: some damage shows only when a field is looked at.
+        raise ApiError(
+            "FailedOperation.CertificateParseError", "The certificate cannot be parsed."
+        ) from error
+
+
+def _describe(call: Call, upload: Upload, chain: tuple[x509.Certificate, ...]) -> Certificate:
     kind = _checked_type(call, upload, chain)
     leaf = chain[0]
     authorities = chain if kind == "CA" else ()
