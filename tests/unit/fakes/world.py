@@ -1,0 +1,102 @@
+"""A whole world for reconcilers: cluster and cloud in memory, and the operator over them."""
+
+from datetime import UTC, datetime
+
+from mtls_operator.api.meta import Key, Kind, ObjectRef
+from mtls_operator.core.balancer_access import NAMESPACES_TAG, BalancerAccess
+from mtls_operator.core.cloud import LoadBalancer, LoadBalancerId
+from mtls_operator.core.cluster import Namespace
+from mtls_operator.core.outcome import Outcome
+from mtls_operator.reconcilers.authority import AuthorityBehaviour
+from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
+from mtls_operator.reconcilers.execute import Executor
+from mtls_operator.reconcilers.listener import ListenerBehaviour
+from mtls_operator.reconcilers.loop import MakesPasses
+from mtls_operator.reconcilers.observe import Observer
+from mtls_operator.reconcilers.passes import Reconciler
+from mtls_operator.reconcilers.server_certs import ServerCertificates
+from mtls_operator.reconcilers.signers import Signers
+from unit.fakes.cloud import FakeCertificateStore, FakeLoadBalancers
+from unit.fakes.cluster import FakeClock, FakeKube, FakeRecorder, FakeView, Manifest
+from unit.fakes.faults import Faults
+
+CLUSTER = "cluster-1"
+REGION = "ap-guangzhou"
+BALANCER = LoadBalancerId("lb-1a2b3c4d")
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+_ORDER = (Kind.CERTIFICATE_AUTHORITY, Kind.MUTUAL_TLS_LISTENER, Kind.CLIENT_CERT)
+
+
+class World:
+    """Cluster, cloud and operator."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.clock = FakeClock(START)
+        self.kube = FakeKube(self.faults, self.clock)
+        self.view = FakeView(self.kube)
+        self.recorder = FakeRecorder()
+        self.balancers = FakeLoadBalancers(self.faults)
+        self.store = FakeCertificateStore(self.faults, self.balancers)
+        self.view.held_namespaces = {"edge": Namespace(name="edge", labels={})}
+        self.balancers.balancers[BALANCER] = LoadBalancer(
+            id=BALANCER, region=REGION, addresses=("192.0.2.1",), tags={NAMESPACES_TAG: "edge"}, ready=True
+        )
+        self.reconcilers = self._operator()
+
+    def restart(self) -> None:
+        """Start the operator anew: what it held in memory is gone."""
+        self.reconcilers = self._operator()
+
+    def _operator(self) -> dict[Kind, MakesPasses]:
+        kube, view, clock, recorder = self.kube, self.view, self.clock, self.recorder
+        signers = Signers(kube, view, clock)
+        authorities = AuthorityBehaviour(kube, view, self.store, signers, clock, cluster=CLUSTER)
+        listeners = ListenerBehaviour(
+            kube=kube,
+            view=view,
+            balancers=self.balancers,
+            store=self.store,
+            certificates=ServerCertificates(kube, signers, clock),
+            observer=Observer(self.balancers, self.store, clock, cluster=CLUSTER),
+            executor=Executor(self.balancers, self.store),
+            access=BalancerAccess(),
+            regions=(REGION,),
+            clock=clock,
+            cluster=CLUSTER,
+        )
+        return {
+            Kind.CERTIFICATE_AUTHORITY: Reconciler(authorities, kube, recorder, clock),
+            Kind.CLIENT_CERT: Reconciler(ClientCertBehaviour(kube, signers, clock), kube, recorder, clock),
+            Kind.MUTUAL_TLS_LISTENER: Reconciler(listeners, kube, recorder, clock),
+        }
+
+    def apply(self, *manifests: Manifest) -> None:
+        for manifest in manifests:
+            self.kube.apply(manifest)
+
+    async def reconcile(self, kind: Kind, name: str, namespace: str = "edge") -> Outcome | None:
+        return await self.reconcilers[kind].reconcile(ObjectRef(namespace, name), 0)
+
+    async def pass_over_all(self) -> None:
+        """Make one pass over each object, authorities first."""
+        keys = [Key(kind, ref.namespace, ref.name) for kind, ref in self.kube.objects]
+        for kind in _ORDER:
+            for key in [key for key in keys if key.kind is kind]:
+                await self.reconcilers[kind].reconcile(key.ref, 0)
+
+    async def settle(self, passes: int = 3) -> None:
+        for _ in range(passes):
+            await self.pass_over_all()
+
+    def written(self) -> int:
+        """Return how many writes there were, events included."""
+        return len(self.faults.writes) + len(self.recorder.events)
+
+    def status(self, kind: Kind, name: str, namespace: str = "edge") -> Manifest:
+        status: Manifest = self.kube.objects[kind, ObjectRef(namespace, name)].get("status", {})
+        return status
+
+    def condition(self, kind: Kind, name: str, type_: str) -> Manifest | None:
+        conditions = self.status(kind, name).get("conditions", [])
+        return next((c for c in conditions if c["type"] == type_), None)
