@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from mtls_devcluster.build import ensure_binaries
-from mtls_devcluster.cluster import Cluster, Kubectl, install_crds
+from mtls_devcluster.cluster import Kubectl
 from mtls_devcluster.controlplane import ControlPlane, start_control_plane
+from mtls_devcluster.environment import install_our_kinds
 from mtls_devcluster.errors import DevClusterError
-from mtls_devcluster.paths import REPOSITORY
 from mtls_devcluster.processes import Supervisor
 from mtls_devcluster.progress import ConsoleProgress
 from mtls_devcluster.toolchain import link_kubectl
@@ -39,13 +39,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     binaries = ensure_binaries(os.environ, ConsoleProgress())
     now = dt.datetime.now(dt.UTC)  # noqa: TID251 - servers compare it with the real time
     with Supervisor(directory / "log") as supervisor:
-        yield start_control_plane(supervisor, binaries, directory, now, before_controllers=_install_our_kinds)
-
-
-def _install_our_kinds(cluster: Cluster) -> None:
-    install_crds(
-        Kubectl(program=link_kubectl(os.environ), kubeconfig=cluster.kubeconfig), REPOSITORY / "crds"
-    )
+        yield start_control_plane(supervisor, binaries, directory, now, before_controllers=install_our_kinds)
 
 
 @pytest.fixture(scope="session")

@@ -92,14 +92,6 @@ def ask(site: Site, *, client: ClientFiles | None, trust: ClientFiles) -> Answer
 
 
 def _complaint(errors: str, body: str) -> str:
-    title = re.search(r"<title>(.*?)</title>", body)
-    lines = errors.strip().splitlines()
-    if lines:
-        return lines[-1]
-    return (
-        title.group(1).removeprefix("400 ")
-        if title
-        else body.strip().splitlines()[-1]
-        if body.strip()
-        else ""
-    )
+    lines = errors.strip().splitlines() or body.strip().splitlines() or [""]
+    title = re.search(r"<title>(?:\d+ )?(.*?)</title>", body)
+    return title.group(1) if title else lines[-1]

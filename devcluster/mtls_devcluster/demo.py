@@ -129,7 +129,7 @@ def _as_typed(proof: Proof) -> str:
 
 def _print_tables(console: Console, report: Report) -> None:
     proved = Table(title="What was proved", title_justify="left")
-    for heading in ("claim", "seen", "proved"):
+    for heading in ("client", "seen", "proved"):
         proved.add_column(heading)
     section = ""
     for title, claim, seen, holds in report.proofs:

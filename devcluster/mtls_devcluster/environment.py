@@ -11,12 +11,12 @@ from typing import Final
 
 from mtls_devcluster.build import ensure_binaries
 from mtls_devcluster.cluster import Cluster, Kubectl, install_crds
-from mtls_devcluster.controlplane import start_control_plane
+from mtls_devcluster.controlplane import ControlPlane, start_control_plane
 from mtls_devcluster.loopback import Block, free_block
 from mtls_devcluster.nodes import Node, create_node, start_server
 from mtls_devcluster.operator_process import install_rights, start_operator
 from mtls_devcluster.paths import REPOSITORY
-from mtls_devcluster.processes import Supervisor
+from mtls_devcluster.processes import RunningProcess, Supervisor
 from mtls_devcluster.progress import Progress
 from mtls_devcluster.simulator import Simulator, start_simulator
 from mtls_devcluster.toolchain import link_kubectl
@@ -39,6 +39,7 @@ class Environment:
     simulator: Simulator
     block: Block
     nodes: tuple[Node, ...]
+    operator: RunningProcess
 
 
 def start_environment(
@@ -56,7 +57,7 @@ def start_environment(
         DevClusterError: Something did not start; its log's end is in the message.
     """
     binaries = ensure_binaries(os.environ, progress)
-    program = link_kubectl(os.environ)
+    link_kubectl(os.environ)
     with progress.step("Start etcd, kube-apiserver and kube-controller-manager"):
         plane = start_control_plane(
             supervisor,
@@ -64,11 +65,26 @@ def start_environment(
             directory / "cluster",
             now,
             # Before the controllers: garbage collection learns of new kinds only every 30 seconds.
-            before_controllers=lambda cluster: install_crds(
-                Kubectl(program=program, kubeconfig=cluster.kubeconfig), REPOSITORY / "crds"
-            ),
+            before_controllers=install_our_kinds,
         )
-    kubectl = Kubectl(program=program, kubeconfig=plane.cluster.kubeconfig)
+    return furnish(supervisor, directory, plane, now, progress)
+
+
+def install_our_kinds(cluster: Cluster) -> None:
+    """Install the CustomResourceDefinitions of crds/."""
+    kubectl = Kubectl(program=link_kubectl(os.environ), kubeconfig=cluster.kubeconfig)
+    install_crds(kubectl, REPOSITORY / "crds")
+
+
+def furnish(
+    supervisor: Supervisor,
+    directory: Path,
+    plane: ControlPlane,
+    now: dt.datetime,
+    progress: Progress,
+) -> Environment:
+    """Add to a running control plane what the guide takes for granted, and the operator."""
+    kubectl = Kubectl(program=link_kubectl(os.environ), kubeconfig=plane.cluster.kubeconfig)
     block = free_block(_LISTENER_PORTS)
     with progress.step("Start the simulated cloud and its load balancer"):
         simulator = start_simulator(supervisor, directory / "simulator")
@@ -79,7 +95,7 @@ def start_environment(
         nodes = _start_nodes(supervisor, kubectl, simulator, block, now)
     with progress.step("Start the operator with the rights of its ServiceAccount"):
         install_rights(kubectl)
-        start_operator(
+        operator = start_operator(
             supervisor,
             cluster=plane.cluster,
             kubectl=kubectl,
@@ -93,6 +109,7 @@ def start_environment(
         simulator=simulator,
         block=block,
         nodes=nodes,
+        operator=operator,
     )
 
 

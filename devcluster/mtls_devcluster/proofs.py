@@ -28,7 +28,7 @@ class Proof:
     """One line of step 8.
 
     Attributes:
-        claim: What is to be shown, a sentence.
+        claim: Who asks.
         client: Whose certificate is presented; None presents none.
         trust: Whose ca.crt verifies the server.
         served: Whether the real servers must answer; otherwise the load balancer must refuse.
@@ -59,42 +59,42 @@ def guide_proofs(clients: Clients, address: str) -> Iterator[tuple[str, tuple[Pr
         "Method 1, SNI off",
         (
             Proof(
-                claim="its client: rs-1 and rs-2 in turn",
+                claim="its own client",
                 site=api,
                 client=own,
                 trust=own,
                 served=True,
             ),
-            Proof(claim="no certificate: refused", site=api, client=None, trust=own, served=False),
-            Proof(claim="another CA's certificate: refused", site=api, client=other, trust=own, served=False),
+            Proof(claim="no certificate", site=api, client=None, trust=own, served=False),
+            Proof(claim="another CA's certificate", site=api, client=other, trust=own, served=False),
         ),
     )
     yield (
         "Method 2, SNI on, domain A",
         (
             Proof(
-                claim="its client: rs-1 and rs-2 in turn",
+                claim="its own client",
                 site=a,
                 client=own,
                 trust=own,
                 served=True,
             ),
-            Proof(claim="no certificate: refused", site=a, client=None, trust=own, served=False),
-            Proof(claim="a certificate of B's CA: refused", site=a, client=other, trust=own, served=False),
+            Proof(claim="no certificate", site=a, client=None, trust=own, served=False),
+            Proof(claim="a certificate of B's CA", site=a, client=other, trust=own, served=False),
         ),
     )
     yield (
         "Method 2, SNI on, domain B",
         (
             Proof(
-                claim="its client: rs-1 and rs-2 in turn",
+                claim="its own client",
                 site=b,
                 client=other,
                 trust=other,
                 served=True,
             ),
-            Proof(claim="no certificate: refused", site=b, client=None, trust=other, served=False),
-            Proof(claim="a certificate of A's CA: refused", site=b, client=own, trust=other, served=False),
+            Proof(claim="no certificate", site=b, client=None, trust=other, served=False),
+            Proof(claim="a certificate of A's CA", site=b, client=own, trust=other, served=False),
         ),
     )
 
@@ -122,10 +122,11 @@ def _one_round(proof: Proof) -> Verdict:
             return Verdict(holds=False, seen=f"HTTP {answer.status} {answer.complaint}")
         servers.append(answer.server)
     in_turn = all(first != second for first, second in pairwise(servers))
-    return Verdict(holds=in_turn, seen=f"200 from {', '.join(servers)}")
+    return Verdict(holds=in_turn, seen=f"served by {', '.join(servers)}")
 
 
 def _prove_refused(proof: Proof) -> Verdict:
     answer = ask(proof.site, client=proof.client, trust=proof.trust)
     how = f"HTTP {answer.status}" if answer.status else "TLS alert"
-    return Verdict(holds=answer.is_refused, seen=f"{how}: {answer.complaint}")
+    word = "refused" if answer.is_refused else "not refused"
+    return Verdict(holds=answer.is_refused, seen=f"{word}: {how}, {answer.complaint}")
