@@ -28,7 +28,7 @@ from clb_simulator.faults import Faults
 from clb_simulator.ids import FreshIds, ReplayedIds
 from clb_simulator.model import Task, TaskStatus
 from clb_simulator.params import Json, Object, Params
-from clb_simulator.serving import served_listeners
+from clb_simulator.serving import Serving
 from clb_simulator.store import Change, Store
 from clb_simulator.switches import Switches
 
@@ -53,6 +53,7 @@ class Engine:
         self.faults = Faults()
         self.busy = Busy()
         self._data_plane = data_plane
+        self._serving = Serving(store)
         self._publishing = asyncio.Lock()
         self._runners: set[asyncio.Task[None]] = set()
 
@@ -209,7 +210,7 @@ class Engine:
 
     async def _publish(self) -> None:
         async with self._publishing:
-            await self._data_plane.apply(served_listeners(self.store))
+            await self._data_plane.apply(self._serving.listeners())
 
     def _hold_tail(self, load_balancer_id: str) -> None:
         tail = self.switches.busy_tail_seconds

@@ -1,9 +1,10 @@
 """Translate the state into what the data plane serves.
 
-Pure. The engine applies the result whenever a change goes live.
+Pure but for its memory. The engine applies the result whenever a change goes live.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from clb_simulator.dataplane import model as plane
 from clb_simulator.model import CertificateBinding, Domain, HealthCheck, Listener, Rule, Target
@@ -12,23 +13,43 @@ from clb_simulator.store import Store
 _SERVED = frozenset({"HTTP", "HTTPS"})
 
 
-def served_listeners(store: Store) -> tuple[plane.Listener, ...]:
-    """Return every HTTP and HTTPS listener; layer-4 ones are kept and not served."""
-    domains: dict[str, list[Domain]] = defaultdict(list)
-    rules: dict[str, list[Rule]] = defaultdict(list)
-    for domain in store.domains.all():
-        domains[domain.listener_id].append(domain)
-    for rule in store.rules.all():
-        rules[rule.domain_id].append(rule)
-    return tuple(
-        _listener(store, one, domains[one.listener_id], rules)
-        for one in store.listeners.all()
-        if one.protocol in _SERVED
-    )
+class Serving:
+    """The data plane's view of a store.
+
+    Routes are kept from one translation to the next: a rule is an immutable value, so one that is the same
+    object still means the same route, and a change of one rule does not cost a translation of all targets.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._routes: dict[str, tuple[Rule, plane.Route]] = {}
+
+    def listeners(self) -> tuple[plane.Listener, ...]:
+        """Return every HTTP and HTTPS listener; layer-4 ones are kept and not served."""
+        domains: dict[str, list[Domain]] = defaultdict(list)
+        routes: dict[str, list[plane.Route]] = defaultdict(list)
+        for domain in self._store.domains.all():
+            domains[domain.listener_id].append(domain)
+        for rule, route in self._translate_rules():
+            routes[rule.domain_id].append(route)
+        return tuple(
+            _listener(self._store, one, domains[one.listener_id], routes)
+            for one in self._store.listeners.all()
+            if one.protocol in _SERVED
+        )
+
+    def _translate_rules(self) -> Iterable[tuple[Rule, plane.Route]]:
+        known, self._routes = self._routes, {}
+        for rule in self._store.rules.all():
+            pair = known.get(rule.location_id)
+            if pair is None or pair[0] is not rule:
+                pair = (rule, _route(rule))
+            self._routes[rule.location_id] = pair
+        return self._routes.values()
 
 
 def _listener(
-    store: Store, one: Listener, domains: list[Domain], rules: dict[str, list[Rule]]
+    store: Store, one: Listener, domains: list[Domain], routes: dict[str, list[plane.Route]]
 ) -> plane.Listener:
     owner = store.load_balancers.get(one.load_balancer_id)
     if owner is None:
@@ -41,17 +62,17 @@ def _listener(
         protocol=one.protocol,
         sni=one.sni,
         tls=_tls(store, one.certificate),
-        domains=tuple(_domain(store, each, rules[each.domain_id], sni=one.sni) for each in domains),
+        domains=tuple(_domain(store, each, routes[each.domain_id], sni=one.sni) for each in domains),
     )
 
 
-def _domain(store: Store, one: Domain, rules: list[Rule], *, sni: bool) -> plane.Domain:
+def _domain(store: Store, one: Domain, routes: list[plane.Route], *, sni: bool) -> plane.Domain:
     return plane.Domain(
         names=one.names,
         default=one.is_default,
         http2=one.http2,
         tls=_tls(store, one.certificate) if sni else None,
-        routes=tuple(_route(rule) for rule in rules),
+        routes=tuple(routes),
     )
 
 
