@@ -1,5 +1,6 @@
 """A whole world for reconcilers: cluster and cloud in memory, and the operator over them."""
 
+import contextlib
 from datetime import UTC, datetime
 
 from mtls_operator.api.meta import Key, Kind, ObjectRef
@@ -7,6 +8,7 @@ from mtls_operator.core.balancer_access import NAMESPACES_TAG, BalancerAccess
 from mtls_operator.core.cloud import LoadBalancer, LoadBalancerId
 from mtls_operator.core.cluster import Namespace
 from mtls_operator.core.outcome import Outcome
+from mtls_operator.errors import OperatorError
 from mtls_operator.reconcilers.authority import AuthorityBehaviour
 from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
 from mtls_operator.reconcilers.execute import Executor
@@ -83,7 +85,9 @@ class World:
         keys = [Key(kind, ref.namespace, ref.name) for kind, ref in self.kube.objects]
         for kind in _ORDER:
             for key in [key for key in keys if key.kind is kind]:
-                await self.reconcilers[kind].reconcile(key.ref, 0)
+                # A pass whose report fails is tried again later, as the loop does.
+                with contextlib.suppress(OperatorError):
+                    await self.reconcilers[kind].reconcile(key.ref, 0)
 
     async def settle(self, passes: int = 3) -> None:
         for _ in range(passes):
