@@ -149,7 +149,8 @@ def _review(group: str, resource: str, namespace: str, name: str, verb: str) -> 
 
 KINDS = ("certificateauthorities", "clientcerts", "mutualtlslisteners")
 ALLOWED: set[Right] = set().union(
-    *(_rights(OURS, kind, ("get", "list", "watch", "patch"), namespace="team-a") for kind in KINDS),
+    *(_rights(OURS, kind, ("get", "list", "watch"), namespace="team-a") for kind in KINDS),
+    *(_rights(OURS, kind, ("patch",), namespace="team-a") for kind in KINDS if kind != "clientcerts"),
     *(_rights(OURS, f"{kind}/status", ("patch",), namespace="team-a") for kind in KINDS),
     *(
         _rights("", plural, ("get", "list", "watch", "create", "update", "delete"), namespace="team-a")
