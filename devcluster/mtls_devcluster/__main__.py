@@ -14,6 +14,9 @@ from mtls_devcluster.progress import ConsoleProgress
 from mtls_devcluster.toolchain import link_kubectl
 from mtls_devcluster.up import bring_up, take_down
 
+_INTERRUPTED = 130
+"""The exit status of a program that Ctrl-C ended, as shells have it."""
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
@@ -32,10 +35,10 @@ def build() -> None:
 
 
 @cli.command()
-def demo() -> None:
+def demo() -> int:
     """Do the whole guide, prove it, and stop everything."""
     console = Console(highlight=False)
-    sys.exit(run_demo(_now(), ConsoleProgress(console), console))
+    return run_demo(_now(), ConsoleProgress(console), console)
 
 
 @cli.command()
@@ -57,10 +60,17 @@ def _now() -> dt.datetime:
 def main() -> None:
     """Run the command line; an expected failure is a sentence on stderr and status 1."""
     try:
-        cli(prog_name="mtls-devcluster")
+        sys.exit(cli(prog_name="mtls-devcluster", standalone_mode=False))
     except DevClusterError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        # By now every supervisor has ended what it started.
+        click.echo("Interrupted. What this command had started is ended.", err=True)
+        sys.exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":

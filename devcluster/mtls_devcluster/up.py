@@ -106,11 +106,11 @@ The environment is up. Things to try:
   source .dev/env && export PATH="$PWD/.venv/bin:$PATH"
   kubectl get mtls -A                                    # the three kinds, Ready
   kubectl describe mutualtlslistener api -n platform
-  cd .dev/clients/payments
-  curl --cert client.crt --key client.key --cacert ca.crt \\
-       --resolve "api.acme.example:8443:$LOAD_BALANCER_ADDRESS" https://api.acme.example:8443/
-  curl --cacert ca.crt \\
-       --resolve "api.acme.example:8443:$LOAD_BALANCER_ADDRESS" https://api.acme.example:8443/   # refused
+  (cd .dev/clients/payments &&
+   curl --cert client.crt --key client.key --cacert ca.crt \\
+        --resolve "api.acme.example:8443:$LOAD_BALANCER_ADDRESS" https://api.acme.example:8443/)
+  (cd .dev/clients/payments && curl --cacert ca.crt \\
+        --resolve "api.acme.example:8443:$LOAD_BALANCER_ADDRESS" https://api.acme.example:8443/)   # refused
   curl -s "$SIMULATOR_ADMIN/state"                       # what the simulated cloud holds
   tail -f .dev/run/operator.log
 

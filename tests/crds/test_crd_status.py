@@ -47,7 +47,6 @@ FULL: dict[str, tuple[Manifest, type[Resource], Status]] = {
                 not_after=END,
                 cloud_certificate_id="LtIaSxlb",
             ),
-            issued=0,
         ),
     ),
     "client certificate": (
@@ -149,7 +148,7 @@ def test_a_condition_that_is_neither_true_nor_false_nor_unknown_is_refused(api: 
 COLUMNS = {
     "authority": (
         "ca",
-        ["NAME", "READY", "REASON", "EXPIRES", "ISSUED", "AGE"],
+        ["NAME", "READY", "REASON", "EXPIRES", "AGE"],
         "True Succeeded 2027-02-21T08:00:00Z 0",
     ),
     "client certificate": (

@@ -78,7 +78,7 @@ AUTHORITY_SPECS = build(
 CLIENT_CERT_SPECS = build(
     ClientCertSpec,
     ca_ref=REFS,
-    subject=build(ClientSubject, common_name=st.none() | WORDS, organizational_units=SEVERAL),
+    subject=build(ClientSubject, common_name=st.none() | WORDS, organizations=SEVERAL),
     dns_names=SEVERAL,
     duration=DURATIONS,
     private_key=build(

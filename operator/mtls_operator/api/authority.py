@@ -206,8 +206,6 @@ class AuthorityStatus(Status):
 
     active: RootGeneration | None = None
     """The root that signs."""
-    issued: int | None = None
-    """How many certificates of this authority are in use."""
 
 
 class CertificateAuthority(Resource):

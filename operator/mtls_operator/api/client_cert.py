@@ -19,8 +19,8 @@ from mtls_operator.api.subject import (
     MAX_COMMON_NAME,
     AuthorityRef,
     CommonName,
-    DistinguishedName,
     KeyAlgorithm,
+    NameParts,
     ObjectName,
     PrivateKey,
 )
@@ -74,11 +74,13 @@ class ClientPrivateKey(PrivateKey):
     """Always: each renewal makes a new key. Never: the key in the Secret is kept."""
 
 
-class ClientSubject(DistinguishedName):
-    """The certificate's subject."""
+class ClientSubject(ApiModel):
+    """The certificate's subject: what the authority's policy can speak of, and nothing else."""
 
     common_name: CommonName | None = None
     """The common name (CN), at most 64 characters. Default: the object's name, a dot and its namespace."""
+    organizations: NameParts = Field(default_factory=tuple)
+    """Organizations (O). The authority's clientCertPolicy must allow them."""
 
 
 class SecretTemplate(ApiModel):

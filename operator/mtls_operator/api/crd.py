@@ -44,7 +44,6 @@ _COLUMNS: Final[Mapping[Kind, tuple[Schema, ...]]] = {
         _READY,
         _REASON,
         _expires(".status.active.notAfter"),
-        _column("Issued", ".status.issued", "Certificates in use.", "integer"),
         _AGE,
         _MESSAGE,
     ),

@@ -49,7 +49,7 @@ class EventRecorder:
         return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{metadata.name}.", "namespace": metadata.namespace},
+            "metadata": {"generateName": f"{metadata.name}-", "namespace": metadata.namespace},
             "eventTime": self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": CONTROLLER,
             "reportingInstance": self._instance,

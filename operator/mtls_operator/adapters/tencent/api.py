@@ -99,7 +99,9 @@ class CloudApi:
             httpx.PoolTimeout,
             httpx.UnsupportedProtocol,
         ) as error:
-            raise errors.Unavailable(action, type(error).__name__, "the cloud cannot be reached") from None
+            raise errors.Unavailable(
+                action, type(error).__name__, f"the cloud cannot be reached: {error}"
+            ) from None
         except (httpx.HTTPError, ValueError, KeyError) as error:
             raise errors.ReplyLost(action, type(error).__name__, "the answer was lost") from None
         return _response(action, reply)
@@ -112,12 +114,11 @@ class CloudApi:
         return self._clients[key]
 
     def _profile(self) -> ClientProfile:
-        http = HttpProfile(reqTimeout=_TIMEOUT_SECONDS)
         scheme, separator, host = self._endpoint.override.partition("://")
         if separator:
-            http.protocol, http.endpoint = scheme, host.rstrip("/")
+            http = HttpProfile(protocol=scheme, endpoint=host.rstrip("/"), reqTimeout=_TIMEOUT_SECONDS)
         else:
-            http.rootDomain = self._endpoint.root_domain
+            http = HttpProfile(rootDomain=self._endpoint.root_domain, reqTimeout=_TIMEOUT_SECONDS)
         return ClientProfile(httpProfile=http, language="en-US")
 
     async def close(self) -> None:
