@@ -207,6 +207,9 @@ class Engine:
         except DataPlaneError as error:
             self.store.revert(change)
             raise ApiError("FailedOperation", f"The change cannot be served: {error}") from error
+        except BaseException:
+            self.store.revert(change)
+            raise
 
     async def _publish(self) -> None:
         async with self._publishing:

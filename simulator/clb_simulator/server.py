@@ -58,8 +58,10 @@ class Config:
 class Server:
     """A running simulator."""
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
-        """Prepare a simulator.
+    def __init__(
+        self, config: Config, clock: Clock | None = None, data_plane: DataPlane | None = None
+    ) -> None:
+        """Prepare a simulator; a clock and a data plane of the caller's own may take the place of ours.
 
         Raises:
             StateFileError: if the state file cannot be read.
@@ -74,7 +76,7 @@ class Server:
         self.engine = Engine(
             store=store,
             clock=clock or SystemClock(),
-            data_plane=self._data_plane(),
+            data_plane=data_plane or self._data_plane(),
             switches=config.switches,
             task_seconds=config.task_seconds,
         )
