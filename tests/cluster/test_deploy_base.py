@@ -1,7 +1,9 @@
 """deploy/kustomize/base on a real API server: it applies, it is restricted, it may do what it needs."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +40,25 @@ def _pod_template(rendered: Sequence[Manifest]) -> Manifest:
     (deployment,) = (item for item in rendered if item["kind"] == "Deployment")
     template: Manifest = deployment["spec"]["template"]
     return template
+
+
+def test_the_readmes_installation_sets_image_and_region(kubectl: Kubectl, tmp_path: Path) -> None:
+    (overlay,) = re.findall(
+        r"```yaml\n(.*?)```", (REPOSITORY / "deploy" / "README.md").read_text(), re.DOTALL
+    )
+    (tmp_path / "clb-mtls-operator").symlink_to(REPOSITORY)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "kustomization.yaml").write_text(overlay)
+
+    rendered = kubectl("kustomize", str(tmp_path / "mine"))
+
+    by_kind = {item["kind"]: item for item in yaml.safe_load_all(rendered)}
+    assert by_kind["ConfigMap"]["data"]["region"] == "ap-hongkong"
+    assert "config.yaml" in by_kind["ConfigMap"]["data"]
+    container = _pod_template([by_kind["Deployment"]])["spec"]["containers"][0]
+    assert container["image"] == "registry.example.com/clb-mtls-operator:0.1.0"
+    region = container["env"][2]["valueFrom"]["configMapKeyRef"]["name"]
+    assert region == by_kind["ConfigMap"]["metadata"]["name"]
 
 
 def test_every_namespaced_object_is_in_the_namespace_that_comes_with_it(

@@ -1,0 +1,173 @@
+"""One test's own part of the world: a namespace, a load balancer, and the objects in them.
+
+Writes to the API server; waits for the operator. Made by the fixtures `tenant` and `new_tenant`.
+"""
+
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from cluster.audit_log import AuditLog
+from cluster.cloud_console import CloudConsole
+from cluster.kube_api import API_VERSION, OUR_KINDS, KubeApi, Manifest, condition, is_ready
+from cluster.operator_control import OperatorControl
+from eventually import eventually
+
+from mtls_devcluster.client_files import ClientFiles, export_client
+from mtls_devcluster.curl import Answer, Site, ask
+from mtls_devcluster.environment import Environment
+
+PORT: Final = 8443
+DOMAIN: Final = "api.acme.example"
+READY_SECONDS: Final = 30.0
+_POKE: Final = "tests.example/poke"
+_pokes = count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What all tests of the run share."""
+
+    environment: Environment
+    kube: KubeApi
+    cloud: CloudConsole
+    audit: AuditLog
+    operator: OperatorControl
+    node_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A namespace and a load balancer that only one test uses."""
+
+    world: World
+    namespace: str
+    balancer: str
+    address: str
+
+    def authority(self, name: str = "clients", **spec: Any) -> Manifest:
+        """Create an authority, with a key that is made in no time."""
+        common = {"subject": {"commonName": f"{name} of {self.namespace}"}, "privateKey": {"algorithm": "ECDSA"}}
+        return self.create("CertificateAuthority", name, {**common, **spec})
+
+    def client_cert(self, name: str = "payments", **spec: Any) -> Manifest:
+        return self.create("ClientCert", name, {"caRef": {"name": "clients"}, **spec})
+
+    def listener(self, name: str = "api", **spec: Any) -> Manifest:
+        """Create a listener by method 1 to the session's real servers."""
+        usual = {
+            "loadBalancer": {"id": self.balancer, "region": self.world.environment.simulator.region},
+            "port": PORT,
+            "tls": {"caRef": {"name": "clients"}},
+            "domains": [domain(self.world.node_port)],
+        }
+        return self.create("MutualTLSListener", name, {**usual, **spec})
+
+    def create(self, kind: str, name: str, spec: Manifest) -> Manifest:
+        metadata = {"name": name, "namespace": self.namespace}
+        return self.world.kube.create(
+            {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+        )
+
+    def secret(self, name: str) -> Manifest | None:
+        return self.world.kube.find("Secret", self.namespace, name)
+
+    def create_secret(self, name: str, content: str = "somebody else's") -> Manifest:
+        """Make a Secret as a person would."""
+        metadata = {"name": name, "namespace": self.namespace}
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"note": content}}
+        return self.world.kube.create(body)
+
+    def get(self, kind: str, name: str) -> Manifest:
+        return self.world.kube.get(kind, self.namespace, name)
+
+    def change(self, kind: str, name: str, patch: Manifest) -> Manifest:
+        return self.world.kube.merge(kind, self.namespace, name, patch)
+
+    def delete(self, kind: str, name: str) -> None:
+        self.world.kube.delete(kind, self.namespace, name)
+
+    def wait_gone(self, kind: str, name: str, within: float = 20) -> None:
+        eventually(
+            lambda: self.world.kube.find(kind, self.namespace, name) is None,
+            within=within,
+            what=f"{kind} {name} is gone",
+        )
+
+    def wait_ready(self, kind: str, name: str, within: float = READY_SECONDS) -> Manifest:
+        return eventually(
+            lambda: self.get(kind, name), until=is_ready, within=within, what=f"{kind} {name} is Ready"
+        )
+
+    def wait_reason(self, kind: str, name: str, reason: str, type_: str = "Ready") -> str:
+        """Wait until a condition has a reason; return its sentence."""
+        seen = eventually(
+            lambda: condition(self.get(kind, name), type_) or {},
+            until=lambda found: found.get("reason") == reason,
+            within=READY_SECONDS,
+            what=f"{type_} of {kind} {name} has the reason {reason}",
+        )
+        return str(seen["message"])
+
+    def poke(self, kind: str, name: str) -> None:
+        """Ask for a pass, by an annotation that means nothing to the operator."""
+        self.change(kind, name, {"metadata": {"annotations": {_POKE: str(next(_pokes))}}})
+
+    def provoke_pass(self, kind: str, name: str) -> None:
+        """Return when a whole pass has been made that began after this call.
+
+        A pass begins with a read of the object (of an authority: of its ConfigMap), and no two passes
+        over one object run at once: so when another one begins, the one before has ended.
+        """
+        for _ in range(2):
+            mark = self.world.audit.mark()
+            self.poke(kind, name)
+            eventually(
+                lambda mark=mark: self._reads(kind, name, mark), within=20, what=f"a pass over {kind} {name}"
+            )
+
+    def _reads(self, kind: str, name: str, mark: Any) -> int:
+        read = {
+            "CertificateAuthority": ("configmaps", f"{name}-ca"),
+            "ClientCert": ("clientcerts", name),
+            "MutualTLSListener": ("mutualtlslisteners", name),
+        }[kind]
+        return sum(
+            request.verb == "get" and request.namespace == self.namespace and read == (request.resource, request.name)
+            for request in self.world.audit.by_operator(mark)
+        )
+
+    def settle(self) -> None:
+        """Wait until every listener is healthy, so that nothing is left to report."""
+        eventually(
+            lambda: all(
+                (condition(one, "BackendsHealthy") or {}).get("status") == "True"
+                for one in self.world.kube.list("MutualTLSListener", self.namespace)
+            ),
+            within=40,
+            what="every backend is healthy",
+        )
+
+    def files(self, folder: Path, secret: str = "payments") -> ClientFiles:
+        kubectl = self.world.environment.kubectl
+        return export_client(kubectl, namespace=self.namespace, secret=secret, folder=folder / secret)
+
+    def ask(self, client: ClientFiles | None, trust: ClientFiles) -> Answer:
+        """Ask the real servers through the listener."""
+        return ask(Site(domain=DOMAIN, port=PORT, address=self.address), client=client, trust=trust)
+
+    def delete_everything(self) -> None:
+        """Delete every object of ours and wait until the operator has undone it."""
+        found = [(kind, one) for kind in OUR_KINDS for one in self.world.kube.list(kind, self.namespace)]
+        for kind, one in found:
+            self.delete(kind, one["metadata"]["name"])
+        for kind, one in found:
+            self.wait_gone(kind, one["metadata"]["name"])
+
+
+def domain(node_port: int, name: str = DOMAIN, path: str = "/", **fields: Any) -> Manifest:
+    """Return a domain with one route to a node port, whose health is known soon."""
+    check = {"path": "/healthz", "method": "GET", "interval": "3s", "timeout": "2s", "healthyThreshold": 2}
+    route = {"path": path, "healthCheck": check, "backends": [{"nodePort": node_port}]}
+    return {"domain": name, "routes": [route], **fields}
