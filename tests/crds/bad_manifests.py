@@ -53,10 +53,6 @@ AUTHORITIES = {
     ),
     "a duration of nothing": (with_spec(AUTHORITY, duration="0s"), "must be longer than zero"),
     "an empty duration": (with_spec(AUTHORITY, duration=""), "must be a duration in hours"),
-    "renewal before the beginning": (
-        with_spec(AUTHORITY, duration="24h", renewBefore="24h"),
-        "renewBefore (24h) must be shorter than duration (24h)",
-    ),
     "a certificate longer than its authority": (
         with_spec(AUTHORITY, duration="24h", clientCertPolicy={"maxDuration": "48h"}),
         "maxDuration (48h) must be shorter than duration (24h)",

@@ -35,7 +35,6 @@ GOOD = {
         },
         privateKey={"algorithm": "ECDSA", "size": 384},
         duration="43800h",
-        renewBefore="8760h",
         access={
             "clientCerts": {
                 "namespaces": {"from": "Selector", "selector": {"matchLabels": {"mtls": "allowed"}}}

@@ -66,7 +66,6 @@ AUTHORITY_SPECS = build(
     subject=build(AuthoritySubject, common_name=WORDS, organizations=SEVERAL),
     private_key=KEYS,
     duration=DURATIONS,
-    renew_before=st.none() | DURATIONS,
     access=build(Access, listeners=build(NamespaceAccess, namespaces=NAMESPACES)),
     client_cert_policy=build(
         ClientCertPolicy,

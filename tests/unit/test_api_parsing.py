@@ -181,7 +181,6 @@ def test_what_a_client_certificate_says_itself_wins() -> None:
 def test_an_authoritys_computed_defaults() -> None:
     seen = CertificateAuthority.parse({"metadata": METADATA, "spec": {"subject": {"commonName": "Root"}}})
     assert seen.spec.duration == dt.timedelta(days=3650)
-    assert seen.spec.effective_renew_before() == dt.timedelta(days=730)
     assert (seen.spec.private_key.algorithm, seen.spec.private_key.effective_size()) == ("RSA", 2048)
     assert seen.spec.client_cert_policy.allowed_common_names == ("*.${namespace}",)
 

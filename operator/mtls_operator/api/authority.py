@@ -23,7 +23,7 @@ from mtls_operator.api.subject import (
     KeyAlgorithm,
     PrivateKey,
 )
-from mtls_operator.api.timing import POSITIVE, RENEW_BEFORE_IS_SHORTER, is_shorter
+from mtls_operator.api.timing import POSITIVE, is_shorter
 
 _LABEL: Final = r"(\$\{namespace\}|\*|[^$*./@:]*)"
 NamePatternText = Annotated[
@@ -152,7 +152,6 @@ class AuthoritySpec(ApiModel):
     """The authority that is wanted."""
 
     model_config = carries(
-        RENEW_BEFORE_IS_SHORTER,
         is_shorter(
             "clientCertPolicy.maxDuration",
             "duration",
@@ -166,8 +165,6 @@ class AuthoritySpec(ApiModel):
     """The root's key. Default: RSA with 2048 bits. A change is taken up when the next root is made."""
     duration: Annotated[Duration, POSITIVE] = timedelta(hours=87600)
     """How long the root is valid."""
-    renew_before: Annotated[Duration, POSITIVE] | None = None
-    """How long before its end the root is due for renewal. Default: a fifth of the duration."""
     access: Access = Access()
     """Which namespaces may use the authority. Default: its own."""
     client_cert_policy: ClientCertPolicy = ClientCertPolicy()
@@ -178,10 +175,6 @@ class AuthoritySpec(ApiModel):
     """How the authority's certificate is kept in the cloud."""
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
     """Delete, or Retain: the Secret with the key, the ConfigMap and the cloud certificate stay."""
-
-    def effective_renew_before(self) -> timedelta:
-        """Return how long before its end the root is due, a fifth of its life by default."""
-        return self.duration / 5 if self.renew_before is None else self.renew_before
 
 
 class RootGeneration(ApiModel):

@@ -92,15 +92,14 @@ class Profile:
 
 ROOT: Final = Profile(name="root", usage=None, max_duration=timedelta(days=30 * 365))
 
-# Apple's platforms refuse server certificates of more than 825 days, of private roots too
-# (support.apple.com/103769).
+# The guide's own -days 3650. The default is 90 days, and some clients refuse far less than ten years.
 SERVER: Final = Profile(
     name="server",
     usage=Usage.SERVER,
-    max_duration=timedelta(days=825),
+    max_duration=timedelta(days=3650),
     wildcards=True,
     rsa_key_encipherment=True,
 )
 
-# The guide's own -days 3650; a CA's clientCertPolicy says less.
+# The same; an authority's clientCertPolicy says less.
 CLIENT: Final = Profile(name="client", usage=Usage.CLIENT, max_duration=timedelta(days=3650))
