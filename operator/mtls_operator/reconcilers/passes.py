@@ -121,10 +121,16 @@ class Reconciler(Generic[R]):
         return result.outcome
 
     async def _announce(self, resource: R, outcome: Outcome) -> None:
-        """Record an event when the reason of Ready changed: one for each transition."""
+        """Record an event when the reason of Ready changed: one for each transition.
+
+        What comes out well the first time is no transition: thousands of client certificates would
+        cost a third write each, to say what their status says.
+        """
         before = resource.status.condition(READY)
         reason = Reason.SUCCEEDED if isinstance(outcome, Done) else outcome.reason
         if before is not None and before.reason == reason:
+            return
+        if before is None and isinstance(outcome, Done):
             return
         if isinstance(outcome, Done):
             await self._recorder.normal(resource, reason, outcome.message)
