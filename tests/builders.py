@@ -92,6 +92,8 @@ def node(number: int = 1, **fields: Any) -> Node:
     return Node(**{**known, **fields})
 
 
-def service(name: str = "web", *ports: ServicePort, type_: str = "NodePort", namespace: str = "edge") -> Service:
+def service(
+    name: str = "web", *ports: ServicePort, type_: str = "NodePort", namespace: str = "edge"
+) -> Service:
     default = (ServicePort(name="http", port=80, node_port=30080),)
     return Service(ref=ObjectRef(namespace, name), type=type_, ports=ports or default)

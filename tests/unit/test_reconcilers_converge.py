@@ -55,7 +55,10 @@ async def test_the_cloud_ends_up_with_one_closed_listener_and_one_upload_of_each
     assert listener.tls is not None
     assert listener.tls.admits_only(by_kind[CertificateKind.CA])
     assert listener.tls.certificate_id == by_kind[CertificateKind.SERVER]
-    assert [str(t.endpoint) for t in listener.rules[0].targets] == ["ins-00000001:30080", "ins-00000002:30080"]
+    assert [str(t.endpoint) for t in listener.rules[0].targets] == [
+        "ins-00000001:30080",
+        "ins-00000002:30080",
+    ]
 
 
 async def test_no_key_of_an_authority_reaches_the_cloud() -> None:

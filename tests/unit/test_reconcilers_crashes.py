@@ -18,7 +18,9 @@ SNI_DOMAINS = (domain_manifest("a.acme.example"), domain_manifest("b.acme.exampl
 def start() -> World:
     world = World()
     world.view.held_nodes = [node(1), node(2)]
-    world.apply(authority_manifest(), client_cert_manifest(), listener_manifest("api", *SNI_DOMAINS, sni=True))
+    world.apply(
+        authority_manifest(), client_cert_manifest(), listener_manifest("api", *SNI_DOMAINS, sni=True)
+    )
     return world
 
 

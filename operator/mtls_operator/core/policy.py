@@ -118,7 +118,8 @@ def require_names(authority: CertificateAuthority, request: ClientCert) -> None:
     """
     policy, namespace, spec = authority.spec.client_cert_policy, request.metadata.namespace, request.spec
     common_name = request.common_name()
-    if common_name == authority.spec.subject.common_name:
+    # As `pki.issue` compares: verifiers ignore case in names.
+    if common_name.casefold() == authority.spec.subject.common_name.casefold():
         raise SpecError(
             Reason.NAME_CONFLICT,
             f"common name {common_name!r} is the authority's own; "

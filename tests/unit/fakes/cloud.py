@@ -34,9 +34,7 @@ from unit.fakes.faults import Faults
 
 def bound(binding: MutualBinding) -> TlsBinding:
     """Return what a read shows after a binding was written."""
-    return TlsBinding(
-        mutual=True, required=True, certificate_id=binding.server, ca_certificate_id=binding.ca
-    )
+    return TlsBinding(mutual=True, required=True, certificate_id=binding.server, ca_certificate_id=binding.ca)
 
 
 @dataclass(frozen=True)
@@ -171,9 +169,7 @@ class FakeLoadBalancers:
         )
         rules = tuple(_shared(r, made) if r.domain == made.domain else r for r in known.rules)
         current = next((r.domain for r in known.rules if r.default), rule.domain)
-        return _with_default(
-            replace(known, rules=(*rules, made)), rule.domain if rule.default else current
-        )
+        return _with_default(replace(known, rules=(*rules, made)), rule.domain if rule.default else current)
 
     async def change_rule(
         self, balancer: LoadBalancer, listener: ListenerId, location: LocationId, rule: NewRule
