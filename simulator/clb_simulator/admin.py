@@ -139,7 +139,7 @@ class Admin:
         if unknown:
             raise AdminError(f"There is no setting {sorted(unknown)}.")
         if "task_seconds" in body:
-            self._engine.task_seconds = _number(body, "task_seconds")
+            self._engine.task_seconds = max(0.0, _number(body, "task_seconds"))
         if "throttled" in body:
             self._front.throttled = bool(body["throttled"])
         return await self._settings(request)

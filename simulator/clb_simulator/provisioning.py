@@ -3,6 +3,7 @@
 Pure over the store. Used by the admin port.
 """
 
+import ipaddress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
@@ -50,8 +51,12 @@ def create_load_balancer(store: Store, wanted: NewLoadBalancer, now: datetime) -
     """Create a load balancer; without a VIP it gets a loopback address of its own.
 
     Raises:
-        ProvisioningError: if the id or the VIP is another load balancer's.
+        ProvisioningError: if the id or the VIP is another load balancer's, or the VIP is no loopback address.
     """
+    if wanted.vip is not None and not _address(wanted.vip).is_loopback:
+        raise ProvisioningError(
+            f"The VIP {wanted.vip} is not in 127.0.0.0/8; the simulator listens there only."
+        )
     taken = {one.vip for one in store.load_balancers.all()}
     if wanted.vip in taken:
         raise ProvisioningError(f"The VIP {wanted.vip} belongs to another load balancer.")
@@ -78,8 +83,9 @@ def create_instance(store: Store, wanted: NewInstance) -> Instance:
     """Create an instance.
 
     Raises:
-        ProvisioningError: if the instance id is taken.
+        ProvisioningError: if the instance id is taken or the address is none.
     """
+    _address(wanted.private_ip)
     identifier = wanted.instance_id or FreshIds().take("ins-")
     if store.instances.get(identifier) is not None:
         raise ProvisioningError(f"The instance {identifier} exists.")
@@ -93,6 +99,13 @@ def create_instance(store: Store, wanted: NewInstance) -> Instance:
     )
     store.instances.put(identifier, created)
     return created
+
+
+def _address(text: str) -> ipaddress.IPv4Address:
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError as error:
+        raise ProvisioningError(f"{text!r} is not an IPv4 address.") from error
 
 
 def _free_vip(taken: set[str]) -> str:

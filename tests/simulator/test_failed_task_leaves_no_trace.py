@@ -3,7 +3,7 @@
 Source: documented (a failed task means that the change did not happen).
 """
 
-from simulator.cloud import Cloud, refused
+from simulator.cloud import UIN, Cloud, refused
 
 
 async def test_failed_create_listener_leaves_nothing(cloud: Cloud) -> None:
@@ -26,4 +26,14 @@ async def test_refused_call_changes_nothing(cloud: Cloud) -> None:
     rules = [{"Domain": "a.example.com", "Url": "/"}, {"Domain": "a.example.com", "Url": "/"}]
     with refused("InvalidParameterValue.Duplicate"):
         await cloud.clb("CreateRule", LoadBalancerId=lb, ListenerId=listener, Rules=rules)
+    assert await cloud.admin("GET", "/state") == before
+
+
+async def test_synchronous_call_that_is_refused_midway_changes_nothing(cloud: Cloud) -> None:
+    lb = await cloud.load_balancer()
+    good = f"qcs::clb:ap-guangzhou:uin/{UIN}:clb/{lb}"
+    before = await cloud.admin("GET", "/state")
+    with refused("InvalidParameterValue"):
+        tags = [{"TagKey": "owner", "TagValue": "me"}]
+        await cloud.call("tag", "TagResources", ResourceList=[good, "not a name"], Tags=tags)
     assert await cloud.admin("GET", "/state") == before
