@@ -165,6 +165,11 @@ def test_the_user_is_a_number_and_not_root(image: Stage) -> None:
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", image.user)
 
 
+def test_the_user_has_a_home_without_being_known_to_the_system(image: Stage) -> None:
+    """kubernetes.aio asks for the home when it is imported, and fails for a user who has none."""
+    assert image.environment["HOME"] == str(image.root)
+
+
 def test_nothing_but_the_operator_reaches_the_build() -> None:
     assert _is_in_the_context(REPOSITORY / "operator" / "mtls_operator" / "main.py")
     for kept_out in (".git/config", ".venv/bin/python", ".dev/env", "simulator/clb_simulator/api.py"):
