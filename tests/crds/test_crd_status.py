@@ -149,7 +149,7 @@ COLUMNS = {
     "authority": (
         "ca",
         ["NAME", "READY", "REASON", "EXPIRES", "AGE"],
-        "True Succeeded 2027-02-21T08:00:00Z 0",
+        "True Succeeded 2027-02-21T08:00:00Z",
     ),
     "client certificate": (
         "ccert",
