@@ -21,7 +21,7 @@ async def test_twenty_first_call_in_a_second_is_refused_and_the_next_second_is_o
     assert "frequency limit `20`" in refusal.message
     await cloud.clb("DescribeLoadBalancers")
     await cloud.clb("DescribeQuota", region="ap-beijing")
-    cloud.clock.advance(0.05)
+    cloud.clock.advance(0.06)
     await cloud.clb("DescribeQuota")
     with refused("RequestLimitExceeded"):
         await cloud.clb("DescribeQuota")
