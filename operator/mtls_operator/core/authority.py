@@ -6,7 +6,8 @@
                                    root existed: then its key is missing)
     empty          none            make the root, into the Secret
     published      none            none: the key is missing, a person restores it
-    none / empty   a root          publish its certificate
+    none / empty   a root          publish its certificate (unless status knows another root: then
+                                   the Secret was swapped, a person decides)
     published      the same root   none
     published      another root    none: the Secret was swapped, a person decides
 
@@ -114,11 +115,12 @@ def next_step(
             raise _key_missing(authority)
         return Step.ANNOUNCE if config_map is None else Step.MAKE_ROOT
     issuer = read_issuer(secret)
-    if config_map is None:
-        return Step.ANNOUNCE
-    if not published:
-        return Step.PUBLISH
-    return _compare(authority, issuer.certificate, published)
+    if published:
+        return _compare(authority, issuer.certificate, published)
+    active, fingerprint = authority.status.active, inspect_certificate(issuer.certificate).fingerprint_sha256
+    if active is not None and active.fingerprint_sha256 != fingerprint:
+        raise _swapped(authority)
+    return Step.ANNOUNCE if config_map is None else Step.PUBLISH
 
 
 def _require_ours(
@@ -154,7 +156,11 @@ def _compare(authority: CertificateAuthority, root: x509.Certificate, published:
     active = authority.status.active
     if active is not None and active.fingerprint_sha256 == fingerprint:
         return Step.PUBLISH
-    raise SpecError(
+    raise _swapped(authority)
+
+
+def _swapped(authority: CertificateAuthority) -> SpecError:
+    return SpecError(
         Reason.CA_KEY_DAMAGED,
         f"Secret {key_secret(authority)} holds another root than the one published in ConfigMap "
         f"{trust_config_map(authority)}. Restore the Secret; a root is never swapped silently.",
