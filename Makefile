@@ -31,12 +31,12 @@ fmt: $(STAMP) ## format the code
 	@$(BIN)/ruff check --fix .
 
 .PHONY: lock
-lock: $(STAMP) ## write the lock files anew from pyproject.toml
+lock: $(STAMP) ## write the lock files anew from pyproject.toml; LOCKFLAGS=--upgrade takes newer versions
 	@for target in "pyproject.toml --extra dev -o requirements/dev.lock --no-emit-package clb-mtls-operator" \
 	    "pyproject.toml -o requirements/operator.lock" \
 	    "requirements/bootstrap.in -o requirements/bootstrap.lock" \
 	    "requirements/toolchain.in -o requirements/toolchain.lock"; do \
-	  $(UV) pip compile --system-certs --upgrade --generate-hashes --universal --python-version 3.11 \
+	  $(UV) pip compile --system-certs $(LOCKFLAGS) --generate-hashes --universal --python-version 3.11 \
 	    --no-annotate --no-header --quiet $$target; \
 	done
 	@echo "Lock files written. Next: make test"
