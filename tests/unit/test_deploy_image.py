@@ -47,7 +47,7 @@ class Stage:
             if name.startswith(("PIP_", "SSL_")) and not any("--no-index" in word for word in command)
         }
         own = {name: value.replace("$PATH", path) for name, value in self.environment.items()}
-        environment = {**kept, "PATH": path, "HOME": str(self.root), **own}
+        environment = {**kept, "PATH": path, **own}
         program = shutil.which(command[0], path=environment["PATH"])
         assert program is not None, command[0]
         return subprocess.run(
@@ -165,9 +165,11 @@ def test_the_user_is_a_number_and_not_root(image: Stage) -> None:
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", image.user)
 
 
-def test_the_user_has_a_home_without_being_known_to_the_system(image: Stage) -> None:
-    """kubernetes.aio asks for the home when it is imported, and fails for a user who has none."""
-    assert image.environment["HOME"] == str(image.root)
+def test_the_user_has_a_home_and_a_name_without_being_known_to_the_system(image: Stage) -> None:
+    """kubernetes.aio asks for the home when it is imported, kopf for the name when it starts."""
+    unknown = "import os, pathlib, pwd, getpass; pwd.getpwuid = lambda uid: {}[uid]; "
+    done = image.run(["python", "-c", unknown + "print(pathlib.Path.home(), getpass.getuser())"])
+    assert done.stdout.split() == [str(image.root), "operator"], done.stderr
 
 
 def test_nothing_but_the_operator_reaches_the_build() -> None:
