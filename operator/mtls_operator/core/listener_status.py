@@ -50,14 +50,16 @@ def _route(
 ) -> RouteStatus:
     if rule is None:
         return RouteStatus(path=route.path, targets=TargetCounts(desired=len(route.targets)))
-    endpoints = [target.endpoint for target in rule.targets]
+    endpoints = {target.endpoint for target in rule.targets}
+    # One that is leaving serves still, but does not stand in for one that is wanted and dead.
+    wanted = endpoints & {target.endpoint for target in route.targets}
     return RouteStatus(
         path=route.path,
         location_id=rule.id,
         targets=TargetCounts(
             desired=len(route.targets),
             registered=len(endpoints),
-            healthy=sum(_serves(health.get((rule.id, endpoint))) for endpoint in endpoints),
+            healthy=sum(_serves(health.get((rule.id, endpoint))) for endpoint in wanted),
         ),
     )
 
