@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import sys
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -12,7 +13,7 @@ from mtls_devcluster.demo import run_demo
 from mtls_devcluster.errors import DevClusterError
 from mtls_devcluster.progress import ConsoleProgress
 from mtls_devcluster.toolchain import link_kubectl
-from mtls_devcluster.up import bring_up, take_down
+from mtls_devcluster.up import FOLDER, bring_up, take_down
 
 _INTERRUPTED = 130
 """The exit status of a program that Ctrl-C ended, as shells have it."""
@@ -41,16 +42,26 @@ def demo() -> int:
     return run_demo(_now(), ConsoleProgress(console), console)
 
 
+_folder = click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=FOLDER,
+    help="Where everything is kept; .dev in the repository when not given.",
+)
+
+
 @cli.command()
-def up() -> None:
+@_folder
+def up(folder: Path) -> None:
     """Start the same environment and leave it running."""
-    bring_up(_now(), ConsoleProgress())
+    bring_up(folder.resolve(), _now(), ConsoleProgress())
 
 
 @cli.command()
-def down() -> None:
+@_folder
+def down(folder: Path) -> None:
     """End what `up` started."""
-    take_down(ConsoleProgress())
+    take_down(folder.resolve(), ConsoleProgress())
 
 
 def _now() -> dt.datetime:
