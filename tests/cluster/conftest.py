@@ -2,7 +2,7 @@
 
 import datetime as dt
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
@@ -10,7 +10,7 @@ from cluster.audit_log import AuditLog
 from cluster.cloud_console import CloudConsole
 from cluster.kube_api import KubeApi
 from cluster.operator_control import OperatorControl
-from cluster.tenant import Tenant, World
+from cluster.tenant import NewTenant, Tenant, World
 
 from mtls_devcluster.controlplane import ControlPlane
 from mtls_devcluster.environment import NAMESPACES_TAG, Environment, furnish
@@ -50,7 +50,7 @@ def addresses(world: World) -> Iterator[str]:
 
 
 @pytest.fixture
-def new_tenant(world: World, addresses: Iterator[str]) -> Iterator[Callable[[], Tenant]]:
+def new_tenant(world: World, addresses: Iterator[str]) -> Iterator[NewTenant]:
     """Makes namespaces, each with a load balancer; at the end nothing of them may be left in the cloud."""
     made: list[Tenant] = []
 
@@ -64,13 +64,14 @@ def new_tenant(world: World, addresses: Iterator[str]) -> Iterator[Callable[[], 
     for tenant in made:
         tenant.delete_everything()
     for tenant in made:
+        tenant.wait_empty()
         world.kube.delete("Namespace", "", tenant.namespace)
         assert world.cloud.uploads(tenant.namespace) == {}
         assert [one["ListenerName"] for one in world.cloud.listeners(tenant.balancer)] == []
 
 
 @pytest.fixture
-def tenant(new_tenant: Callable[[], Tenant]) -> Tenant:
+def tenant(new_tenant: NewTenant) -> Tenant:
     """A namespace with a load balancer of its own."""
     return new_tenant()
 

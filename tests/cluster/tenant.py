@@ -3,6 +3,7 @@
 Writes to the API server; waits for the operator. Made by the fixtures `tenant` and `new_tenant`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -158,12 +159,23 @@ class Tenant:
         return ask(Site(domain=DOMAIN, port=PORT, address=self.address), client=client, trust=trust)
 
     def delete_everything(self) -> None:
-        """Delete every object of ours and wait until the operator has undone it."""
-        found = [(kind, one) for kind in OUR_KINDS for one in self.world.kube.list(kind, self.namespace)]
-        for kind, one in found:
-            self.delete(kind, one["metadata"]["name"])
-        for kind, one in found:
-            self.wait_gone(kind, one["metadata"]["name"])
+        """Ask for the deletion of every object of ours."""
+        for kind in OUR_KINDS:
+            for one in self.world.kube.list(kind, self.namespace):
+                self.delete(kind, one["metadata"]["name"])
+
+    def wait_empty(self, within: float = 20) -> None:
+        """Wait until the operator has undone all of it."""
+        eventually(
+            lambda: [one["metadata"]["name"] for kind in OUR_KINDS for one in self.world.kube.list(kind, self.namespace)],
+            until=lambda left: not left,
+            within=within,
+            what=f"every object of {self.namespace} is gone",
+        )
+
+
+NewTenant = Callable[[], Tenant]
+"""What the fixture `new_tenant` gives."""
 
 
 def domain(node_port: int, name: str = DOMAIN, path: str = "/", **fields: Any) -> Manifest:

@@ -1,0 +1,118 @@
+"""Deleting an object undoes what it did, on both sides, in the right order."""
+
+import pytest
+from cluster.kube_api import Manifest
+from cluster.tenant import NewTenant, Tenant
+from eventually import eventually
+
+pytestmark = pytest.mark.cluster
+
+KIND = "MutualTLSListener"
+AUTHORITY = "CertificateAuthority"
+
+
+def _ready_listener(tenant: Tenant, **spec: Manifest) -> None:
+    tenant.authority()
+    tenant.listener(**spec)
+    tenant.wait_ready(KIND, "api")
+
+
+def test_a_listener_takes_its_cloud_objects_and_secrets_with_it(tenant: Tenant) -> None:
+    _ready_listener(tenant)
+    assert sorted(tenant.world.cloud.uploads(tenant.namespace).values()) == ["CA", "SVR"]
+    tenant.delete(KIND, "api")
+    tenant.wait_gone(KIND, "api")
+    assert tenant.world.cloud.listeners(tenant.balancer) == []
+    assert list(tenant.world.cloud.uploads(tenant.namespace).values()) == ["CA"]
+    tenant.wait_gone("Secret", "api-server")
+
+
+def test_an_authoritys_upload_stays_while_another_listener_uses_it(tenant: Tenant) -> None:
+    _ready_listener(tenant)
+    tenant.listener("other", port=9443)
+    tenant.wait_ready(KIND, "other")
+    tenant.delete(KIND, "api")
+    tenant.wait_gone(KIND, "api")
+    tenant.provoke_pass(AUTHORITY, "clients")
+    (left,) = tenant.world.cloud.listeners(tenant.balancer)
+    assert left["Port"] == 9443
+    assert left["Certificate"]["CertCaId"] in tenant.world.cloud.uploads(tenant.namespace)
+
+
+def test_an_authority_that_a_listener_admits_is_held_up(tenant: Tenant) -> None:
+    _ready_listener(tenant)
+    tenant.delete(AUTHORITY, "clients")
+    said = tenant.wait_reason(AUTHORITY, "clients", "InUse")
+    assert f"still admitted by MutualTLSListener {tenant.namespace}/api" in said
+    assert tenant.secret("clients-ca-key") is not None
+    tenant.delete(KIND, "api")
+    tenant.wait_gone(AUTHORITY, "clients")
+    assert tenant.secret("clients-ca-key") is None
+    assert tenant.world.kube.find("ConfigMap", tenant.namespace, "clients-ca") is None
+    assert tenant.world.cloud.uploads(tenant.namespace) == {}
+
+
+def test_retained_objects_stay(tenant: Tenant) -> None:
+    tenant.authority(deletionPolicy="Retain")
+    tenant.listener(deletionPolicy="Retain")
+    tenant.wait_ready(KIND, "api")
+    listeners, uploads = (tenant.world.cloud.listeners(tenant.balancer), tenant.world.cloud.uploads(tenant.namespace))
+    key = tenant.secret("clients-ca-key")
+    tenant.delete(KIND, "api")
+    tenant.wait_gone(KIND, "api")
+    tenant.delete(AUTHORITY, "clients")
+    tenant.wait_gone(AUTHORITY, "clients")
+    assert tenant.world.cloud.listeners(tenant.balancer) == listeners
+    assert tenant.world.cloud.uploads(tenant.namespace) == uploads
+    assert tenant.secret("clients-ca-key") == key
+    _remove_by_hand(tenant)
+
+
+def _remove_by_hand(tenant: Tenant) -> None:
+    cloud = tenant.world.cloud
+    for listener in cloud.listeners(tenant.balancer):
+        cloud.change("DeleteListener", LoadBalancerId=tenant.balancer, ListenerId=listener["ListenerId"])
+    for certificate in cloud.uploads(tenant.namespace):
+        cloud.call("ssl", "DeleteCertificate", CertificateId=certificate)
+
+
+def test_a_deletion_while_the_operator_is_down_is_finished_later(tenant: Tenant) -> None:
+    _ready_listener(tenant)
+    tenant.world.operator.stop()
+    tenant.delete(KIND, "api")
+    tenant.delete(AUTHORITY, "clients")
+    assert len(tenant.world.cloud.listeners(tenant.balancer)) == 1
+    tenant.world.operator.start()
+    tenant.wait_gone(KIND, "api")
+    tenant.wait_gone(AUTHORITY, "clients")
+    assert tenant.world.cloud.listeners(tenant.balancer) == []
+    assert tenant.world.cloud.uploads(tenant.namespace) == {}
+
+
+def test_a_namespace_goes_with_everything_in_it(tenant: Tenant) -> None:
+    _ready_listener(tenant)
+    tenant.client_cert()
+    tenant.wait_ready("ClientCert", "payments")
+    kube = tenant.world.kube
+    kube.delete("Namespace", "", tenant.namespace)
+    eventually(
+        lambda: kube.find("Namespace", "", tenant.namespace) is None, within=60, what="the namespace is gone"
+    )
+    assert tenant.world.cloud.listeners(tenant.balancer) == []
+    assert tenant.world.cloud.uploads(tenant.namespace) == {}
+
+
+def test_a_namespace_goes_although_its_authority_is_in_another(new_tenant: NewTenant) -> None:
+    platform, team = new_tenant(), new_tenant()
+    platform.authority(
+        access={"listeners": {"namespaces": {"from": "All"}}},
+        serverCertPolicy={"allowedDNSNames": ["*.acme.example"]},
+    )
+    team.listener(tls={"caRef": {"name": "clients", "namespace": platform.namespace}})
+    team.wait_ready(KIND, "api")
+    kube = team.world.kube
+    kube.delete("Namespace", "", team.namespace)
+    eventually(
+        lambda: kube.find("Namespace", "", team.namespace) is None, within=60, what="the namespace is gone"
+    )
+    assert team.world.cloud.listeners(team.balancer) == []
