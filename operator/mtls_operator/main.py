@@ -87,13 +87,24 @@ async def _run(config: Config, credentials: Credentials) -> None:
     registry = _assemble(config, api, cloud, cluster)
     liveness = f"http://{config.health_address}:{config.health_port}/healthz" if config.health_port else None
     log.info("operator %s for cluster %s", __version__, cluster)
-    await kopf.operator(registry=registry, clusterwide=True, standalone=True, liveness_endpoint=liveness)
+    try:
+        await kopf.operator(
+            registry=registry,
+            clusterwide=True,
+            standalone=True,
+            liveness_endpoint=liveness,
+            # Else kopf derives one from the user and the host, which a container need not have.
+            identity=_instance(),  # type: ignore[arg-type] - kopf does not export the type
+        )
+    finally:
+        await cloud.close()
+        await api.close()
 
 
 def _assemble(config: Config, api: Api, cloud: CloudApi, cluster: str) -> kopf.OperatorRegistry:
     clock = SystemClock()
     kube, view = KubeClient(api), ClusterView(api)
-    recorder = EventRecorder(api, clock, instance=os.environ.get("HOSTNAME", "clb-mtls-operator"))
+    recorder = EventRecorder(api, clock, instance=_instance())
     store = CloudCertificates(cloud, cluster=cluster, regions=config.cloud.regions)
     balancers = CloudLoadBalancers(cloud, LoadBalancerWrites(cloud))
     signers = Signers(kube, view, clock)
@@ -130,9 +141,13 @@ def _assemble(config: Config, api: Api, cloud: CloudApi, cluster: str) -> kopf.O
         loop=loop,
         workers=config.workers,
         resync=config.resync_interval,
-        closing=(cloud.close, api.close),
     )
-    return build_registry(Watches(view, queue), lifecycle)
+    return build_registry(Watches(view, queue), lifecycle, os.environ)
+
+
+def _instance() -> str:
+    """The name of this process in events: the pod's, where there is one."""
+    return os.environ.get("HOSTNAME", "clb-mtls-operator")
 
 
 async def _connect() -> kube_client.ApiClient:

@@ -46,11 +46,27 @@ def aspects_of(outcome: Outcome) -> tuple[Aspect, ...]:
 
 
 def settle(
-    previous: Iterable[Condition], aspects: Iterable[Aspect], *, generation: int, now: datetime
+    previous: Iterable[Condition],
+    aspects: Iterable[Aspect],
+    *,
+    generation: int,
+    now: datetime,
+    cut_short: bool = False,
 ) -> tuple[Condition, ...]:
-    """Return the new conditions; a transition time is kept while its status stays the same."""
+    """Return the new conditions; a transition time is kept while its status stays the same.
+
+    Args:
+        previous: those of the status that was read.
+        aspects: what the pass found.
+        generation: of the spec that the pass read.
+        now: the time.
+        cut_short: the pass ended before it looked at everything, so what it says nothing about stays
+            as it was seen last, with the generation that it was seen for.
+    """
     before = {condition.type: condition for condition in previous}
-    return tuple(_stamp(before.get(aspect.type), aspect, generation, now) for aspect in aspects)
+    found = {aspect.type: _stamp(before.get(aspect.type), aspect, generation, now) for aspect in aspects}
+    unseen = before.keys() - found.keys() - {READY, RECONCILING, STALLED} if cut_short else ()
+    return (*found.values(), *(before[type_] for type_ in sorted(unseen)))
 
 
 def _stamp(before: Condition | None, aspect: Aspect, generation: int, now: datetime) -> Condition:

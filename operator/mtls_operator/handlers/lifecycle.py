@@ -13,7 +13,6 @@ from mtls_operator.api.meta import Key, Kind
 from mtls_operator.errors import KubeError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
     from datetime import timedelta
 
     from mtls_operator.adapters.kube.view import ClusterView
@@ -36,15 +35,13 @@ class Lifecycle:
         loop: Loop,
         workers: int,
         resync: timedelta,
-        closing: Sequence[Callable[[], Awaitable[None]]],
     ) -> None:
-        """Take what to run, and what to close in the end."""
+        """Take what to run."""
         self._view = view
         self._queue = queue
         self._loop = loop
         self._workers = workers
         self._resync = resync.total_seconds()
-        self._closing = tuple(closing)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -82,9 +79,7 @@ class Lifecycle:
         return f"{len(self._queue)} keys waiting"
 
     async def stop(self) -> None:
-        """Stop the workers, letting go of the cloud and the API server."""
+        """Stop the workers; a change under way at the cloud is left to the next start to observe."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for close in self._closing:
-            await close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import kopf
 
 from mtls_operator.api.meta import GROUP, VERSION, Kind
+from mtls_operator.handlers.login import in_pod
 from mtls_operator.handlers.settings import configure
 
 if TYPE_CHECKING:
@@ -18,14 +19,15 @@ if TYPE_CHECKING:
     OnEvent = Callable[[str | None, Mapping[str, object]], Awaitable[None]]
 
 
-def build_registry(watches: Watches, lifecycle: Lifecycle) -> kopf.OperatorRegistry:
+def build_registry(
+    watches: Watches, lifecycle: Lifecycle, environment: Mapping[str, str]
+) -> kopf.OperatorRegistry:
     """Return a registry of its own, so that tests can build several."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
     def login(settings: kopf.OperatorSettings, **_: object) -> kopf.ConnectionInfo | None:
-        in_pod = kopf.login_with_service_account(settings=settings)
-        return in_pod if in_pod is not None else kopf.login_with_kubeconfig(settings=settings)
+        return in_pod(environment) or kopf.login_with_kubeconfig(settings=settings)
 
     @kopf.on.startup(registry=registry)
     async def start(settings: kopf.OperatorSettings, **_: object) -> None:
@@ -38,6 +40,8 @@ def build_registry(watches: Watches, lifecycle: Lifecycle) -> kopf.OperatorRegis
 
     @kopf.on.probe(registry=registry, id="workers")
     def probe(**_: object) -> str:
+        if not watches.are_running:
+            raise RuntimeError("no watch has delivered anything yet")
         return lifecycle.probe()
 
     ours: dict[Kind, OnEvent] = {

@@ -31,6 +31,8 @@ class Watches:
         self._view = view
         self._queue = queue
         self._seen: dict[Key, object] = {}
+        self.are_running = False
+        """Whether kopf's watches deliver: every cluster has a namespace, so its event always comes."""
 
     async def authority(self, event: str | None, body: Mapping[str, object]) -> None:
         """Wake the authority, and what it signs or admits when what others use of it changed."""
@@ -89,6 +91,7 @@ class Watches:
 
     async def namespace(self, event: str | None, body: Mapping[str, object]) -> None:
         """Wake what lives in a namespace whose labels changed: access may come or go with them."""
+        self.are_running = True
         if not _take(self._view.held_namespaces, event, body):
             return
         name = shapes.ref_of(body).name

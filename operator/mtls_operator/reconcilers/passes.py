@@ -90,6 +90,7 @@ class Reconciler(Generic[R]):
             result = await self._behaviour.converge(resource)
         except OperatorError as error:
             result = Result(status=resource.status, outcome=verdict(error, attempts))
+            return await self._report(resource, result, cut_short=True)
         return await self._report(resource, result)
 
     async def _let_go(self, resource: R, attempts: int) -> Outcome | None:
@@ -100,18 +101,19 @@ class Reconciler(Generic[R]):
         except OperatorError as error:
             result = Result(status=resource.status, outcome=verdict(error, attempts))
         if result is not None:
-            return await self._report(resource, result)
+            return await self._report(resource, result, cut_short=True)
         await self._kube.remove_finalizer(resource)
         self._behaviour.forget(resource.ref)
         return None
 
-    async def _report(self, resource: R, result: Result) -> Outcome:
+    async def _report(self, resource: R, result: Result, *, cut_short: bool = False) -> Outcome:
         aspects = (*aspects_of(result.outcome), *result.aspects)
         conditions = settle(
             resource.status.conditions,
             aspects,
             generation=resource.metadata.generation,
             now=self._clock.now(),
+            cut_short=cut_short,
         )
         status = result.status.model_copy(update={"conditions": conditions})
         if status.render() == resource.status.render():

@@ -49,14 +49,18 @@ class CloudCertificates:
         self._regions = tuple(regions)
         self._lock = asyncio.Lock()
         self._shared: tuple[float, tuple[CloudCertificate, ...]] | None = None
+        self._writes = 0
 
     async def inventory(self) -> Sequence[CloudCertificate]:
         """Return every upload that carries this cluster's tag; passes of the same second share it."""
         async with self._lock:
             now = asyncio.get_running_loop().time()
-            if self._shared is None or now - self._shared[0] > _SHARED_SECONDS:
-                self._shared = (now, await self._list())
-            return self._shared[1]
+            if self._shared is not None and now - self._shared[0] <= _SHARED_SECONDS:
+                return self._shared[1]
+            writes, listed = self._writes, await self._list()
+            if writes == self._writes:
+                self._shared = (now, listed)
+            return listed
 
     async def _list(self) -> tuple[CloudCertificate, ...]:
         found: list[CloudCertificate] = []
@@ -107,8 +111,15 @@ class CloudCertificates:
         return _uploaded_id(reply, repeated)
 
     async def _upload(self, body: Mapping[str, Json]) -> Mapping[str, object]:
+        try:
+            return await self._api.write("ssl", _NO_REGION, "UploadCertificate", dict(body))
+        finally:
+            self._written()
+
+    def _written(self) -> None:
+        """Drop the shared list, and keep a list that is under way from being shared: both may lack this."""
+        self._writes += 1
         self._shared = None
-        return await self._api.write("ssl", _NO_REGION, "UploadCertificate", dict(body))
 
     async def users(self, certificate: CertId) -> Sequence[str]:
         """Return the load balancers that use a certificate, in every region served."""
@@ -122,14 +133,13 @@ class CloudCertificates:
 
     async def delete(self, certificate: CertId) -> None:
         """Delete an upload; one that is gone already is fine."""
-        self._shared = None
         try:
             body: Json = {"CertificateId": certificate}
             reply = await self._api.write("ssl", _NO_REGION, "DeleteCertificate", body)
         except errors.CloudNotFound:
             return
         finally:
-            self._shared = None
+            self._written()
         if reply.get("DeleteResult") is not True:
             raise errors.InUse(
                 "DeleteCertificate",
