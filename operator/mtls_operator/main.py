@@ -94,7 +94,7 @@ async def _run(config: Config, credentials: Credentials) -> None:
             standalone=True,
             liveness_endpoint=liveness,
             # Else kopf derives one from the user and the host, which a container need not have.
-            identity=_instance(),  # type: ignore[arg-type] - kopf does not export the type
+            identity=_instance(),  # type: ignore[arg-type]  # kopf does not export the type
         )
     finally:
         await cloud.close()

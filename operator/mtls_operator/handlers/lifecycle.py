@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _START_RETRY_SECONDS: Final = 2.0
+_LAST_PASSES_SECONDS: Final = 25.0
+"""Within the 45 seconds that deploy/ gives a pod to end."""
 
 
 class Lifecycle:
@@ -79,7 +81,10 @@ class Lifecycle:
         return f"{len(self._queue)} keys waiting"
 
     async def stop(self) -> None:
-        """Stop the workers; a change under way at the cloud is left to the next start to observe."""
+        """Let the passes under way end, within limits: a reply that is lost has to be found out later."""
+        await self._queue.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks[:1], timeout=_LAST_PASSES_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mtls_operator.core.outcome import Done, Outcome, backoff
 from mtls_operator.errors import OperatorError
+from mtls_operator.reconcilers.queue import QueueClosed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,14 +48,17 @@ class Loop:
         self._attempts: dict[Key, int] = {}
 
     async def run(self, workers: int) -> None:
-        """Work until cancelled."""
+        """Work until the queue is closed."""
         async with asyncio.TaskGroup() as group:
             for number in range(workers):
                 group.create_task(self._work(), name=f"worker-{number}")
 
     async def _work(self) -> None:
         while True:
-            key = await self._queue.take()
+            try:
+                key = await self._queue.take()
+            except QueueClosed:
+                return
             try:
                 delay = await self._pass(key)
             finally:

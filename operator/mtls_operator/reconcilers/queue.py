@@ -15,6 +15,10 @@ from typing import Generic, TypeVar
 K = TypeVar("K")
 
 
+class QueueClosed(Exception):
+    """Nothing more will be taken."""
+
+
 class KeyedQueue(Generic[K]):
     """Keys with the time at which each becomes due, by the event loop's clock in seconds."""
 
@@ -24,6 +28,13 @@ class KeyedQueue(Generic[K]):
         self._order = count()
         self._working: set[K] = set()
         self._changed = asyncio.Condition()
+        self._closed = False
+
+    async def close(self) -> None:
+        """Give out no more keys; what is being worked on may be finished."""
+        async with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     def __len__(self) -> int:
         return len(self._due)
@@ -41,9 +52,15 @@ class KeyedQueue(Generic[K]):
         heapq.heappush(self._heap, (due, next(self._order), key))
 
     async def take(self) -> K:
-        """Wait for a due key that nobody works on, and take it; `done` must follow."""
+        """Wait for a due key that nobody works on, and take it; `done` must follow.
+
+        Raises:
+            QueueClosed: the queue was closed.
+        """
         async with self._changed:
             while True:
+                if self._closed:
+                    raise QueueClosed
                 key, wait = self._first()
                 if key is not None:
                     del self._due[key]
