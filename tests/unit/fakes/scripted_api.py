@@ -1,0 +1,30 @@
+"""A stand-in for `CloudApi` that answers from a function and keeps what was sent."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mtls_operator.adapters.tencent.api import CloudApi, Endpoint, Keys
+from mtls_operator.adapters.tencent.pacing import Pacer
+from mtls_operator.api.model import Json
+
+Reply = Mapping[str, object]
+
+
+class ScriptedApi(CloudApi):
+    """Takes the place of the wire: throttling and the split of read and write stay real."""
+
+    def __init__(self, answer: Callable[[str, Any], Reply], *, takes: float = 0.0) -> None:
+        super().__init__(Keys(secret_id="id", secret_key="key"), Endpoint(), Pacer())
+        self._answer = answer
+        self._takes = takes
+        self.sent: list[tuple[str, Any, float]] = []
+
+    async def _send(self, service: str, region: str, action: str, params: Json) -> Reply:
+        self.sent.append((action, params, asyncio.get_running_loop().time()))
+        await asyncio.sleep(self._takes)
+        return self._answer(action, params)
+
+    @property
+    def actions(self) -> list[str]:
+        return [action for action, _, _ in self.sent]
