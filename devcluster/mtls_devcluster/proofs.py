@@ -51,51 +51,21 @@ class Verdict:
 
 def guide_proofs(clients: Clients, address: str) -> Iterator[tuple[str, tuple[Proof, ...]]]:
     """Yield the proofs of both methods of the guide, with a title each."""
+    payments, reports = clients.payments, clients.reports
     api = Site(domain="api.acme.example", port=8443, address=address)
     a = Site(domain="a.acme.example", port=9443, address=address)
     b = Site(domain="b.acme.example", port=9443, address=address)
-    own, other = clients.payments, clients.reports
-    yield (
-        "Method 1, SNI off",
-        (
-            Proof(
-                claim="its own client",
-                site=api,
-                client=own,
-                trust=own,
-                served=True,
-            ),
-            Proof(claim="no certificate", site=api, client=None, trust=own, served=False),
-            Proof(claim="another CA's certificate", site=api, client=other, trust=own, served=False),
-        ),
-    )
-    yield (
-        "Method 2, SNI on, domain A",
-        (
-            Proof(
-                claim="its own client",
-                site=a,
-                client=own,
-                trust=own,
-                served=True,
-            ),
-            Proof(claim="no certificate", site=a, client=None, trust=own, served=False),
-            Proof(claim="a certificate of B's CA", site=a, client=other, trust=own, served=False),
-        ),
-    )
-    yield (
-        "Method 2, SNI on, domain B",
-        (
-            Proof(
-                claim="its own client",
-                site=b,
-                client=other,
-                trust=other,
-                served=True,
-            ),
-            Proof(claim="no certificate", site=b, client=None, trust=other, served=False),
-            Proof(claim="a certificate of A's CA", site=b, client=own, trust=other, served=False),
-        ),
+    yield "Method 1, SNI off", _door(api, payments, reports, "another CA's certificate")
+    yield "Method 2, SNI on, domain A", _door(a, payments, reports, "a certificate of B's CA")
+    yield "Method 2, SNI on, domain B", _door(b, reports, payments, "a certificate of A's CA")
+
+
+def _door(site: Site, own: ClientFiles, foreign: ClientFiles, whose: str) -> tuple[Proof, ...]:
+    """Return who has to get in at a site and who has not."""
+    return (
+        Proof(claim="its own client", site=site, client=own, trust=own, served=True),
+        Proof(claim="no certificate", site=site, client=None, trust=own, served=False),
+        Proof(claim=whose, site=site, client=foreign, trust=own, served=False),
     )
 
 

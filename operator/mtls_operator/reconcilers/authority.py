@@ -25,6 +25,7 @@ from mtls_operator.pki.issue import Issuer, issue_root
 from mtls_operator.pki.keys import generate_key, key_to_pem
 from mtls_operator.pki.text import normalise_pem
 from mtls_operator.reconcilers.passes import Result
+from mtls_operator.reconcilers.uploads import delete_uploads
 
 if TYPE_CHECKING:
     from mtls_operator.api.authority import CertificateAuthority
@@ -174,25 +175,10 @@ class AuthorityBehaviour:
             )
         if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
             return None
-        busy = await self._delete_upload(resource)
-        if busy is not None:
-            return busy
+        still_used = await delete_uploads(self._store, self._owner(resource))
+        if still_used is not None:
+            return Result(status=resource.status, outcome=still_used)
         await self._delete_from_cluster(resource)
-        return None
-
-    async def _delete_upload(self, authority: CertificateAuthority) -> Result | None:
-        owner = self._owner(authority)
-        for upload in await self._store.inventory():
-            if upload.owner != owner:
-                continue
-            users = await self._store.users(upload.id)
-            if users:
-                message = f"its upload {upload.id} is still used by load balancer {', '.join(users)}"
-                return Result(
-                    status=authority.status,
-                    outcome=Waiting(reason=Reason.IN_USE, message=message, after=timedelta(seconds=10)),
-                )
-            await self._store.delete(upload.id)
         return None
 
     async def _delete_from_cluster(self, authority: CertificateAuthority) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from mtls_operator.api.listener_status import ListenerStatus
 from mtls_operator.api.subject import DeletionPolicy
 from mtls_operator.core.build import build_listener, listener_name
-from mtls_operator.core.cloud import CertificateKind, CertificateOwner, LoadBalancerId
+from mtls_operator.core.cloud import CertificateOwner, LoadBalancerId
 from mtls_operator.core.conditions import CERTIFICATES_SYNCED, PROGRAMMED, Aspect
 from mtls_operator.core.listener_plan import plan_listener
 from mtls_operator.core.listener_status import backends_aspect, domain_statuses, healthy_text
@@ -21,6 +21,7 @@ from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady, SpecError
 from mtls_operator.reconcilers.execute import Round
 from mtls_operator.reconcilers.passes import Result
+from mtls_operator.reconcilers.uploads import delete_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -214,17 +215,5 @@ class ListenerBehaviour:
             listener = await self._observer.find(resource, balancer)
             if listener is not None:
                 await self._balancers.delete_listener(balancer, listener.id)
-        return await self._delete_uploads(resource)
-
-    async def _delete_uploads(self, resource: MutualTLSListener) -> Result | None:
-        owner = self._owner(resource)
-        for upload in await self._store.inventory():
-            if upload.owner != owner or upload.kind is not CertificateKind.SERVER:
-                continue
-            users = await self._store.users(upload.id)
-            if users:
-                message = f"its certificate {upload.id} is still used by load balancer {', '.join(users)}"
-                outcome = Waiting(reason=Reason.IN_USE, message=message, after=timedelta(seconds=10))
-                return Result(status=resource.status, outcome=outcome)
-            await self._store.delete(upload.id)
-        return None
+        still_used = await delete_uploads(self._store, self._owner(resource))
+        return Result(status=resource.status, outcome=still_used) if still_used is not None else None
