@@ -38,10 +38,12 @@ def build_registry(
     async def stop(**_: object) -> None:
         await lifecycle.stop()
 
-    @kopf.on.probe(registry=registry, id="workers")
+    # Failing for good means until the next request: kopf would otherwise hold this one, and all
+    # that follow, for the 60 seconds until it tries again.
+    @kopf.on.probe(registry=registry, id="workers", errors=kopf.ErrorsMode.PERMANENT)
     def probe(**_: object) -> str:
         if not watches.are_running:
-            raise RuntimeError("no watch has delivered anything yet")
+            raise kopf.PermanentError("no watch has delivered anything yet")
         return lifecycle.probe()
 
     ours: dict[Kind, OnEvent] = {
