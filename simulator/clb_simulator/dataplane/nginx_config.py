@@ -51,9 +51,12 @@ _HTTP = (
     "proxy_ssl_verify off;",
     "proxy_ssl_server_name on;",
     "proxy_ssl_name $host;",
+    "grpc_set_header Host $http_host;",
     "grpc_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
     "grpc_set_header X-Client-Proto $scheme;",
     "grpc_ssl_verify off;",
+    "grpc_ssl_server_name on;",
+    "grpc_ssl_name $host;",
 )
 
 
