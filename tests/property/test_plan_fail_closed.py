@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from builders import FAST_KEY, authority_manifest, domain_manifest, listener_manifest, node
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from unit.fakes.faults import Crash, Fault
+from unit.fakes.world import BALANCER, World
 
-from builders import FAST_KEY, authority_manifest, domain_manifest, listener_manifest, node
 from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.api.meta import Kind, ObjectRef
 from mtls_operator.core.actions import RoutedTarget
@@ -31,8 +33,6 @@ from mtls_operator.core.cloud import (
 from mtls_operator.core.leaf import read_leaf
 from mtls_operator.core.nodes import is_eligible
 from mtls_operator.core.server_cert import slots
-from unit.fakes.faults import Crash, Fault
-from unit.fakes.world import BALANCER, World
 
 REF = ObjectRef("edge", "api")
 NAMES = ("a.acme.example", "b.acme.example", "c.acme.example")

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-
 from builders import NOW
+
 from mtls_operator.adapters.kube import shapes
 from mtls_operator.api.meta import API_VERSION, ObjectRef
 from mtls_operator.core.cluster import ConfigMap, Owner, Secret
@@ -60,7 +60,11 @@ def test_a_node_is_read_with_what_decides_about_serving() -> None:
             },
         }
     )
-    assert (seen.provider_id, seen.internal_ip, seen.taints) == ("qcloud:///1/ins-1", "10.0.0.1", {"x"})
+    assert (seen.provider_id, seen.internal_ip, seen.taints) == (
+        "qcloud:///1/ins-1",
+        "10.0.0.1",
+        frozenset({"x"}),
+    )
     assert (seen.ready, seen.ready_since, seen.deleting) == (None, NOW, False)
 
 

@@ -4,13 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from unit.fakes.scripted_api import Reply, ScriptedApi
+from unit.fakes.virtual_time import run_virtually
 
 from mtls_operator import errors
 from mtls_operator.adapters.tencent.certificates import CLUSTER_TAG, FINGERPRINT_TAG, CloudCertificates
 from mtls_operator.adapters.tencent.errors import error_for
 from mtls_operator.core.cloud import CertId, CertificateKind, CertificateOwner, Fingerprint
-from unit.fakes.scripted_api import Reply, ScriptedApi
-from unit.fakes.virtual_time import run_virtually
 
 OWNER = CertificateOwner(cluster="c1", namespace="edge", name="api", uid="u1")
 

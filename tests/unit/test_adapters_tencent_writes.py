@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from unit.fakes.scripted_api import Reply, ScriptedApi
+from unit.fakes.virtual_time import run_virtually
 
 from mtls_operator import errors
 from mtls_operator.adapters.tencent.errors import error_for
@@ -12,8 +15,6 @@ from mtls_operator.adapters.tencent.load_balancers import CloudLoadBalancers
 from mtls_operator.adapters.tencent.writes import LoadBalancerWrites
 from mtls_operator.core.actions import RoutedTarget
 from mtls_operator.core.cloud import Endpoint, ListenerId, LoadBalancer, LoadBalancerId, LocationId, Target
-from unit.fakes.scripted_api import Reply, ScriptedApi
-from unit.fakes.virtual_time import run_virtually
 
 
 def balancer(name: str = "lb-1") -> LoadBalancer:
@@ -54,7 +55,7 @@ def test_somebody_elses_change_is_waited_out() -> None:
     api = ScriptedApi(script(ModifyListener=[busy(), busy(), busy(), ACCEPTED], DescribeTaskStatus=[DONE]))
     run_virtually(LoadBalancerWrites(api).change(balancer(), "ModifyListener", {}))
     times = [time for action, _, time in api.sent if action == "ModifyListener"]
-    pauses = [round(after - before, 1) for before, after in zip(times, times[1:], strict=False)]
+    pauses = [round(after - before, 1) for before, after in pairwise(times)]
     assert pauses == [0.5, 1.0, 2.0]
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-
 from builders import NOW, authority
+
 from mtls_operator.api.authority import CertificateAuthority, RootGeneration
 from mtls_operator.core.authority import Step, key_secret, next_step, trust_config_map
 from mtls_operator.core.cluster import ConfigMap, Secret

@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from builders import NOW, client_cert
+from unit.test_core_leaf import ISSUER, make_issuer
+
 from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core.client_cert import (
     P12,
@@ -24,7 +25,6 @@ from mtls_operator.errors import NotReady, OwnershipError
 from mtls_operator.pki.issue import issue_leaf
 from mtls_operator.pki.keys import generate_key
 from mtls_operator.pki.pkcs12 import Pkcs12Profile, opens_pkcs12
-from unit.test_core_leaf import ISSUER, make_issuer
 
 ROOTS = (ISSUER.certificate,)
 
@@ -179,7 +179,7 @@ def test_a_referenced_password_loses_the_editors_line_break() -> None:
 
 @pytest.mark.parametrize("secret", [None, password_secret(other=b"x")], ids=["no Secret", "no such key"])
 def test_a_password_that_is_not_there_yet_is_waited_for(secret: Secret | None) -> None:
-    with pytest.raises(NotReady, match="edge/pw.*'password'") as caught:
+    with pytest.raises(NotReady, match=r"edge/pw.*'password'") as caught:
         referenced_password(REFERRING, secret)
     assert caught.value.reason == Reason.SECRET_NOT_FOUND
 

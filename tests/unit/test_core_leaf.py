@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from builders import NOW
 from cryptography import x509
 
-from builders import NOW
 from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core.cluster import Secret
 from mtls_operator.core.leaf import RENEWED_BY, TLS_CRT, TLS_KEY, WantedLeaf, read_leaf, why_issue

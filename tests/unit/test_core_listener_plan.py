@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-
 from builders import NOW
+
 from mtls_operator.core import actions
 from mtls_operator.core.actions import Action, Plan, Stage, Tls
 from mtls_operator.core.cloud import (

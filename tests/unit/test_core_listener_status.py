@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from unit.test_core_listener_plan import CA, GOOD, ROUTE, RULE, SERVER, SNI, SNI_GOOD, target, wanted
 
 from mtls_operator.core.cloud import Endpoint, LocationId, Target, TargetHealth
 from mtls_operator.core.listener_status import backends_aspect, domain_statuses, healthy_text
 from mtls_operator.core.reasons import Reason
-from unit.test_core_listener_plan import CA, GOOD, ROUTE, RULE, SERVER, SNI, SNI_GOOD, target, wanted
 
 ALIVE, DEAD = TargetHealth.ALIVE, TargetHealth.DEAD
 PLAIN = wanted()

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-
 from builders import NOW, node, service
+
 from mtls_operator.api.listener import Backend
 from mtls_operator.core.cloud import Endpoint
 from mtls_operator.core.cluster import Node, ServicePort

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-
 from builders import NOW
+
 from mtls_operator import errors
 from mtls_operator.core.conditions import READY, Aspect, aspects_of, settle
 from mtls_operator.core.outcome import STUCK_RETRY, Done, Outcome, Stuck, Waiting, backoff, verdict

@@ -1,8 +1,8 @@
 """Certificate slots of a listener, and the desired listener that is built from a manifest."""
 
 import pytest
-
 from builders import NOW, domain_manifest, listener, node, route_manifest, service
+
 from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core.actions import Tls
 from mtls_operator.core.build import build_listener, listener_name
@@ -92,7 +92,7 @@ def test_a_route_is_built_with_times_in_seconds_and_eligible_nodes_only() -> Non
     assert (check.interval, check.timeout, check.codes, check.path, check.domain) == (
         10,
         3,
-        {"2xx"},
+        frozenset({"2xx"}),
         "/up",
         "",
     )

@@ -5,14 +5,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-
 from builders import NOW
+from unit.test_core_listener_plan import GOOD, ROUTE, RULE, target, wanted
+
 from mtls_operator.core import actions
-from mtls_operator.core.actions import Action
 from mtls_operator.core.cloud import Target
 from mtls_operator.core.desired import DesiredListener, ObservedListener
 from mtls_operator.core.target_plan import Place, plan_targets, surplus
-from unit.test_core_listener_plan import GOOD, ROUTE, RULE, target, wanted
 
 
 def observed(*targets: Target, draining: Mapping[Place, datetime] | None = None) -> ObservedListener:
@@ -109,7 +108,7 @@ def test_the_empty_selection_of_one_route_does_not_hold_up_another() -> None:
         replace(RULE, id=type(RULE.id)("loc-v1"), path="/v1", targets=(target(9),)),
     )
     seen = ObservedListener(listener=replace(GOOD, rules=rules), uploads={})
-    found: list[Action] = list(plan_targets(desired, seen, NOW))
+    found = list(plan_targets(desired, seen, NOW))
     (bind, unbind) = found
     assert isinstance(bind, actions.RegisterTargets)
     assert isinstance(unbind, actions.DeregisterTargets)

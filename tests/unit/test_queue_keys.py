@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from unit.fakes.virtual_time import run_virtually
 
 from mtls_operator.reconcilers.queue import KeyedQueue
-from unit.fakes.virtual_time import run_virtually
 
 Queue = KeyedQueue[str]
 
 
 async def taken_until(queue: Queue, seconds: float, *, work: float = 0.0) -> list[tuple[str, float]]:
     """Work off the queue with one worker and return each key with the time when it was taken."""
-    loop, found = asyncio.get_running_loop(), []
+    loop, found = asyncio.get_running_loop(), list[tuple[str, float]]()
     start = loop.time()
     while True:
         try:

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from builders import authority_manifest, client_cert_manifest, domain_manifest, listener_manifest, node
+from unit.fakes.world import BALANCER, World
+
 from mtls_operator.api.meta import RENEW_ANNOTATION, Kind, ObjectRef
 from mtls_operator.core.cloud import Listener
-from unit.fakes.world import BALANCER, World
 
 CERT, LISTENER = Kind.CLIENT_CERT, Kind.MUTUAL_TLS_LISTENER
 PAYMENTS, SERVER = ObjectRef("edge", "payments"), ObjectRef("edge", "api-server")

@@ -1,9 +1,10 @@
 """World → passes → world: what the three kinds make, and that a second pass makes nothing."""
 
 from builders import authority_manifest, client_cert_manifest, listener_manifest, node
+from unit.fakes.world import BALANCER, World
+
 from mtls_operator.api.meta import Kind, ObjectRef
 from mtls_operator.core.cloud import CertificateKind
-from unit.fakes.world import BALANCER, World
 
 
 def whole_world() -> World:

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 
 import pytest
-
 from builders import authority_manifest, client_cert_manifest, domain_manifest, listener_manifest, node
-from mtls_operator.api.meta import Kind, ObjectRef
-from mtls_operator.core.cloud import CertificateKind
 from unit.fakes.cloud import Upload
 from unit.fakes.faults import Crash, Fault
 from unit.fakes.world import BALANCER, World
+
+from mtls_operator.api.meta import ObjectRef
+from mtls_operator.core.cloud import CertificateKind
 
 SNI_DOMAINS = (domain_manifest("a.acme.example"), domain_manifest("b.acme.example"))
 

@@ -1,16 +1,18 @@
 """Deletion undoes in the right order, and holds up what others need."""
 
-import pytest
+from typing import Any
 
+import pytest
 from builders import authority_manifest, client_cert_manifest, listener_manifest, node
-from mtls_operator.api.meta import Kind, ObjectRef
 from unit.fakes.world import BALANCER, World
+
+from mtls_operator.api.meta import Kind, ObjectRef
 
 CA, CERT, LISTENER = Kind.CERTIFICATE_AUTHORITY, Kind.CLIENT_CERT, Kind.MUTUAL_TLS_LISTENER
 CLIENTS, API = ObjectRef("edge", "clients"), ObjectRef("edge", "api")
 
 
-async def settled(**policy: str) -> World:
+async def settled(**policy: Any) -> World:
     world = World()
     world.view.held_nodes = [node(1)]
     world.apply(authority_manifest(**policy), client_cert_manifest(), listener_manifest(**policy))

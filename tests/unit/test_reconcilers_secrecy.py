@@ -4,21 +4,20 @@ import json
 import logging
 
 import pytest
-
 from builders import authority_manifest, client_cert_manifest, listener_manifest, node
-from mtls_operator.api.meta import Kind, ObjectRef
-from mtls_operator.api.model import Json
-from mtls_operator.core.cluster import Secret
-from mtls_operator.core.cloud import CertificateKind
 from unit.fakes.faults import Crash, Fault
 from unit.fakes.world import World
+
+from mtls_operator.api.meta import Kind, ObjectRef
+from mtls_operator.core.cloud import CertificateKind
+from mtls_operator.core.cluster import Secret
 
 PASSWORD = "correct-horse-battery"
 
 
 def everything_readable(world: World) -> str:
     """Return what somebody without the right to read Secrets can see."""
-    objects: list[Json] = list(world.kube.objects.values())
+    objects = list(world.kube.objects.values())
     secrets = [
         (str(s.ref), dict(s.labels), dict(s.annotations), repr(s)) for s in world.kube.secrets.values()
     ]
@@ -39,9 +38,11 @@ async def test_after_a_run_with_every_fault_no_key_and_no_password_can_be_read(
     world.view.held_nodes = [node(1)]
     reference = ObjectRef("edge", "pw")
     world.kube.put_secret(Secret(ref=reference, type="Opaque", data={"password": PASSWORD.encode()}))
-    own = {"pkcs12": {"passwordSecretRef": {"name": "pw"}}}
     world.apply(
-        authority_manifest(), client_cert_manifest(**own), client_cert_manifest("made"), listener_manifest()
+        authority_manifest(),
+        client_cert_manifest(pkcs12={"passwordSecretRef": {"name": "pw"}}),
+        client_cert_manifest("made"),
+        listener_manifest(),
     )
     for number in range(60):
         world.faults.plan(number % 3, list(Fault)[number % len(Fault)])

@@ -7,7 +7,10 @@ what is bound. Everything is a frozen value, so a state can be kept and compared
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
+
+from unit.fakes.faults import Faults
 
 from mtls_operator import errors
 from mtls_operator.core.actions import NewRule, RoutedTarget
@@ -29,7 +32,6 @@ from mtls_operator.core.cloud import (
     TargetHealth,
     TlsBinding,
 )
-from unit.fakes.faults import Faults
 
 
 def bound(binding: MutualBinding) -> TlsBinding:
@@ -135,7 +137,9 @@ class FakeLoadBalancers:
 
     async def delete_listener(self, balancer: LoadBalancer, listener: ListenerId) -> None:
         with self._faults.write(f"DeleteListener {listener}", cloud=True):
-            self.state.pop(listener, None)
+            if listener in self.state:
+                self._known(balancer, listener, "DeleteListener")
+                del self.state[listener]
 
     async def create_rules(
         self,
@@ -237,8 +241,7 @@ class FakeLoadBalancers:
             for check in self.before_register:
                 check(known, targets)
             for routed in targets:
-                new = routed.target
-                known = _map_rules(known, {routed.location}, lambda r, new=new: _with_target(r, new))
+                known = _map_rules(known, {routed.location}, partial(_with_target, target=routed.target))
             return known
 
         self._change("register", balancer, listener, register)
@@ -248,8 +251,7 @@ class FakeLoadBalancers:
     ) -> None:
         def weigh(known: Listener) -> Listener:
             for routed in targets:
-                new = routed.target
-                known = _map_rules(known, {routed.location}, lambda r, new=new: _with_target(r, new))
+                known = _map_rules(known, {routed.location}, partial(_with_target, target=routed.target))
             return known
 
         self._change("set weights", balancer, listener, weigh)

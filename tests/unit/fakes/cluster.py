@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
 
+from unit.fakes.faults import Faults
+
 from mtls_operator import errors
 from mtls_operator.api.authority import CertificateAuthority
 from mtls_operator.api.client_cert import ClientCert
@@ -15,7 +17,6 @@ from mtls_operator.api.meta import FINALIZER, Kind, ObjectRef
 from mtls_operator.api.model import render_time
 from mtls_operator.api.resource import Resource, Status
 from mtls_operator.core.cluster import ConfigMap, Namespace, Node, Secret, Service
-from unit.fakes.faults import Faults
 
 Manifest = dict[str, Any]
 Stored = TypeVar("Stored", Secret, ConfigMap)

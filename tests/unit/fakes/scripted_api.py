@@ -21,6 +21,7 @@ class ScriptedApi(CloudApi):
         self.sent: list[tuple[str, Any, float]] = []
 
     async def _send(self, service: str, region: str, action: str, params: Json) -> Reply:
+        del service, region
         self.sent.append((action, params, asyncio.get_running_loop().time()))
         await asyncio.sleep(self._takes)
         return self._answer(action, params)

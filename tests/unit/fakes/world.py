@@ -3,6 +3,10 @@
 import contextlib
 from datetime import UTC, datetime
 
+from unit.fakes.cloud import FakeCertificateStore, FakeLoadBalancers
+from unit.fakes.cluster import FakeClock, FakeKube, FakeRecorder, FakeView, Manifest
+from unit.fakes.faults import Faults
+
 from mtls_operator.api.meta import Key, Kind, ObjectRef
 from mtls_operator.core.balancer_access import NAMESPACES_TAG, BalancerAccess
 from mtls_operator.core.cloud import LoadBalancer, LoadBalancerId
@@ -18,9 +22,6 @@ from mtls_operator.reconcilers.observe import Observer
 from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.server_certs import ServerCertificates
 from mtls_operator.reconcilers.signers import Signers
-from unit.fakes.cloud import FakeCertificateStore, FakeLoadBalancers
-from unit.fakes.cluster import FakeClock, FakeKube, FakeRecorder, FakeView, Manifest
-from unit.fakes.faults import Faults
 
 CLUSTER = "cluster-1"
 REGION = "ap-guangzhou"
