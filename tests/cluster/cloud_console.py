@@ -103,4 +103,8 @@ class CloudConsole:
 
     def writes(self, since: int) -> list[str]:
         """Return the changes that were asked for since a mark, and with what."""
-        return [f"{call['action']} {json.dumps(call['params'])[:300]}" for call in self.calls(since) if call["write"]]
+        return [
+            f"{call['action']} {json.dumps(call['params'])[:300]}"
+            for call in self.calls(since)
+            if call["write"]
+        ]

@@ -13,7 +13,7 @@ from cluster.operator_control import OperatorControl
 from cluster.tenant import NewTenant, Tenant, World
 
 from mtls_devcluster.controlplane import ControlPlane
-from mtls_devcluster.environment import NAMESPACES_TAG, Environment, furnish
+from mtls_devcluster.environment import NAMESPACES_TAG, furnish
 from mtls_devcluster.processes import Supervisor
 from mtls_devcluster.progress import ConsoleProgress
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mtls_devcluster import keeper
 from mtls_devcluster.environment import Environment
+from mtls_devcluster.errors import DevClusterError
 from mtls_devcluster.operator_process import start_operator
 from mtls_devcluster.processes import RunningProcess, Supervisor
 
@@ -46,13 +47,18 @@ class OperatorControl:
         """Start it, with another secret key when one is given."""
         simulator = self._environment.simulator
         self._is_usual = not secret_key
-        self._process = start_operator(
-            self._supervisor,
-            cluster=self._environment.cluster,
-            kubectl=self._environment.kubectl,
-            simulator=dataclasses.replace(simulator, secret_key=secret_key or simulator.secret_key),
-            directory=self._directory,
-        )
+        try:
+            self._process = start_operator(
+                self._supervisor,
+                cluster=self._environment.cluster,
+                kubectl=self._environment.kubectl,
+                simulator=dataclasses.replace(simulator, secret_key=secret_key or simulator.secret_key),
+                directory=self._directory,
+            )
+        except DevClusterError:
+            # So that the next test can start one of the same name.
+            self._supervisor.processes[-1].stop()
+            raise
 
     def ensure_usual(self) -> None:
         """Have it running as at first, whatever a test left behind."""

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from cluster.audit_log import AuditLog
+from cluster.audit_log import AuditLog, Mark
 from cluster.cloud_console import CloudConsole
 from cluster.kube_api import API_VERSION, OUR_KINDS, KubeApi, Manifest, condition, is_ready
 from cluster.operator_control import OperatorControl
@@ -49,7 +49,10 @@ class Tenant:
 
     def authority(self, name: str = "clients", **spec: Any) -> Manifest:
         """Create an authority, with a key that is made in no time."""
-        common = {"subject": {"commonName": f"{name} of {self.namespace}"}, "privateKey": {"algorithm": "ECDSA"}}
+        common = {
+            "subject": {"commonName": f"{name} of {self.namespace}"},
+            "privateKey": {"algorithm": "ECDSA"},
+        }
         return self.create("CertificateAuthority", name, {**common, **spec})
 
     def client_cert(self, name: str = "payments", **spec: Any) -> Manifest:
@@ -124,18 +127,23 @@ class Tenant:
         for _ in range(2):
             mark = self.world.audit.mark()
             self.poke(kind, name)
-            eventually(
-                lambda mark=mark: self._reads(kind, name, mark), within=20, what=f"a pass over {kind} {name}"
-            )
+            self.wait_for_pass(kind, name, mark)
 
-    def _reads(self, kind: str, name: str, mark: Any) -> int:
+    def wait_for_pass(self, kind: str, name: str, mark: Mark) -> None:
+        """Wait until a pass over an object has begun since a mark."""
+        eventually(lambda: self.passes(kind, name, mark), within=20, what=f"a pass over {kind} {name}")
+
+    def passes(self, kind: str, name: str, mark: Mark) -> int:
+        """Return how often the operator began a pass over an object since a mark."""
         read = {
             "CertificateAuthority": ("configmaps", f"{name}-ca"),
             "ClientCert": ("clientcerts", name),
             "MutualTLSListener": ("mutualtlslisteners", name),
         }[kind]
         return sum(
-            request.verb == "get" and request.namespace == self.namespace and read == (request.resource, request.name)
+            request.verb == "get"
+            and request.namespace == self.namespace
+            and read == (request.resource, request.name)
             for request in self.world.audit.by_operator(mark)
         )
 
@@ -150,9 +158,10 @@ class Tenant:
             what="every backend is healthy",
         )
 
-    def files(self, folder: Path, secret: str = "payments") -> ClientFiles:
+    def files(self, folder: Path) -> ClientFiles:
+        """Return the files of the client `payments`."""
         kubectl = self.world.environment.kubectl
-        return export_client(kubectl, namespace=self.namespace, secret=secret, folder=folder / secret)
+        return export_client(kubectl, namespace=self.namespace, secret="payments", folder=folder)
 
     def ask(self, client: ClientFiles | None, trust: ClientFiles) -> Answer:
         """Ask the real servers through the listener."""
@@ -167,7 +176,11 @@ class Tenant:
     def wait_empty(self, within: float = 20) -> None:
         """Wait until the operator has undone all of it."""
         eventually(
-            lambda: [one["metadata"]["name"] for kind in OUR_KINDS for one in self.world.kube.list(kind, self.namespace)],
+            lambda: [
+                one["metadata"]["name"]
+                for kind in OUR_KINDS
+                for one in self.world.kube.list(kind, self.namespace)
+            ],
             until=lambda left: not left,
             within=within,
             what=f"every object of {self.namespace} is gone",
@@ -183,3 +196,22 @@ def domain(node_port: int, name: str = DOMAIN, path: str = "/", **fields: Any) -
     check = {"path": "/healthz", "method": "GET", "interval": "3s", "timeout": "2s", "healthyThreshold": 2}
     route = {"path": path, "healthCheck": check, "backends": [{"nodePort": node_port}]}
     return {"domain": name, "routes": [route], **fields}
+
+
+def method_2(tenant: Tenant) -> None:
+    """Create a listener with two domains that admit the clients of different authorities."""
+    first = domain(tenant.world.node_port, "a.acme.example", default=True)
+    second = domain(tenant.world.node_port, "b.acme.example", tls={"caRef": {"name": "partners"}})
+    tenant.listener("shared", port=9443, sni=True, domains=[first, second])
+
+
+def both_methods(tenant: Tenant) -> None:
+    """Create objects of every kind, listeners by both methods, and wait until all are Ready."""
+    tenant.authority()
+    tenant.authority("partners")
+    tenant.client_cert()
+    tenant.listener()
+    method_2(tenant)
+    for kind in OUR_KINDS:
+        for one in tenant.world.kube.list(kind, tenant.namespace):
+            tenant.wait_ready(kind, one["metadata"]["name"])

@@ -1,7 +1,6 @@
 """Deleting an object undoes what it did, on both sides, in the right order."""
 
 import pytest
-from cluster.kube_api import Manifest
 from cluster.tenant import NewTenant, Tenant
 from eventually import eventually
 
@@ -11,9 +10,9 @@ KIND = "MutualTLSListener"
 AUTHORITY = "CertificateAuthority"
 
 
-def _ready_listener(tenant: Tenant, **spec: Manifest) -> None:
+def _ready_listener(tenant: Tenant) -> None:
     tenant.authority()
-    tenant.listener(**spec)
+    tenant.listener()
     tenant.wait_ready(KIND, "api")
 
 
@@ -56,7 +55,10 @@ def test_retained_objects_stay(tenant: Tenant) -> None:
     tenant.authority(deletionPolicy="Retain")
     tenant.listener(deletionPolicy="Retain")
     tenant.wait_ready(KIND, "api")
-    listeners, uploads = (tenant.world.cloud.listeners(tenant.balancer), tenant.world.cloud.uploads(tenant.namespace))
+    listeners, uploads = (
+        tenant.world.cloud.listeners(tenant.balancer),
+        tenant.world.cloud.uploads(tenant.namespace),
+    )
     key = tenant.secret("clients-ca-key")
     tenant.delete(KIND, "api")
     tenant.wait_gone(KIND, "api")

@@ -63,7 +63,12 @@ def test_a_region_that_is_not_served(tenant: Tenant) -> None:
 
 def test_a_port_that_somebody_elses_listener_has(tenant: Tenant) -> None:
     cloud = tenant.world.cloud
-    fields = {"LoadBalancerId": tenant.balancer, "Ports": [PORT], "Protocol": "HTTP", "ListenerNames": ["theirs"]}
+    fields = {
+        "LoadBalancerId": tenant.balancer,
+        "Ports": [PORT],
+        "Protocol": "HTTP",
+        "ListenerNames": ["theirs"],
+    }
     theirs = cloud.change("CreateListener", **fields)["ListenerIds"][0]
     before = cloud.listeners(tenant.balancer)
     tenant.authority()

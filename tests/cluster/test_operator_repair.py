@@ -53,7 +53,9 @@ def test_a_listener_that_somebody_opened_is_closed_again(
     with Prober(tenant.address, trust=own) as prober:
         prober.wait_for_verdicts(3)
         assert prober.served_since(0) == 0
-        cloud.change("ModifyListener", LoadBalancerId=tenant.balancer, ListenerId=listener, Certificate=one_way)
+        cloud.change(
+            "ModifyListener", LoadBalancerId=tenant.balancer, ListenerId=listener, Certificate=one_way
+        )
         eventually(lambda: prober.served_since(0), what="the open door is seen")
         tenant.provoke_pass(KIND, "api")
         repaired = prober.count
@@ -112,7 +114,9 @@ def test_a_listener_that_somebody_deleted_is_made_again(tenant: Tenant, listener
 def test_a_renamed_listener_is_still_ours(tenant: Tenant, listener: str) -> None:
     cloud = tenant.world.cloud
     (before,) = cloud.listeners(tenant.balancer)
-    cloud.change("ModifyListener", LoadBalancerId=tenant.balancer, ListenerId=listener, ListenerName="mine now")
+    cloud.change(
+        "ModifyListener", LoadBalancerId=tenant.balancer, ListenerId=listener, ListenerName="mine now"
+    )
     tenant.provoke_pass(KIND, "api")
     (after,) = cloud.listeners(tenant.balancer)
     assert after == before
