@@ -5,60 +5,61 @@ signature, so it listens on loopback only.
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any, TypeAlias, TypeVar
 
 from aiohttp import web
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from clb_simulator import termination
+from clb_simulator.admin_faults import FaultAdmin
+from clb_simulator.admin_requests import (
+    AdminError,
+    Answer,
+    as_json,
+    as_json_errors,
+    json_object,
+    number,
+    read_body,
+    validated,
+)
 from clb_simulator.app import Front
 from clb_simulator.calls import CallLog
 from clb_simulator.clb import quota
 from clb_simulator.clock import SystemClock
 from clb_simulator.dump import dump_state
 from clb_simulator.engine import Engine
-from clb_simulator.faults import TaskFailure
+from clb_simulator.foreign import ForeignActor
 from clb_simulator.model import Quota
 from clb_simulator.params import Json, Object
 from clb_simulator.provisioning import (
     DEFAULT_REGION,
     NewInstance,
     NewLoadBalancer,
-    ProvisioningError,
     create_instance,
     create_load_balancer,
 )
 from clb_simulator.switches import Switches
 
-Wanted = TypeVar("Wanted")
-_Handler: TypeAlias = Callable[[web.Request], Awaitable[Object]]
-
-
-class AdminError(Exception):
-    """A request that the admin port refuses; the text says why."""
-
 
 class Admin:
     """Answers the admin port's requests."""
 
-    def __init__(self, engine: Engine, calls: CallLog, front: Front) -> None:
+    def __init__(self, engine: Engine, calls: CallLog, front: Front, foreign: ForeignActor) -> None:
         self._engine = engine
         self._calls = calls
         self._front = front
+        self._faults = FaultAdmin(engine, foreign)
         self._unbinding: set[asyncio.Task[None]] = set()
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
-        app = web.Application(middlewares=[_as_json_errors])
+        app = web.Application(middlewares=[as_json_errors])
         for method, path, handler in self._routes():
-            app.router.add_route(method, path, _as_json(handler))
+            app.router.add_route(method, path, as_json(handler))
         return app
 
-    def _routes(self) -> tuple[tuple[str, str, _Handler], ...]:
+    def _routes(self) -> tuple[tuple[str, str, Answer], ...]:
         return (
             ("GET", "/readyz", self._ready),
             ("GET", "/state", self._state),
@@ -74,8 +75,7 @@ class Admin:
             ("PATCH", "/switches", self._change_switches),
             ("PUT", "/quotas/{quota_id}", self._set_quota),
             ("POST", "/clock", self._move_clock),
-            ("POST", "/faults/failed-task", self._order_failed_task),
-            ("DELETE", "/faults", self._clear_faults),
+            *self._faults.routes(),
         )
 
     async def _ready(self, _request: web.Request) -> Object:
@@ -85,7 +85,7 @@ class Admin:
         return dump_state(self._engine.store)
 
     async def _create_load_balancer(self, request: web.Request) -> Object:
-        wanted = await _body(request, NewLoadBalancer)
+        wanted = await read_body(request, NewLoadBalancer)
         made = []
         now = self._engine.clock.now()
         self._engine.change(lambda store: made.append(create_load_balancer(store, wanted, now)))
@@ -95,12 +95,12 @@ class Admin:
         identifier = request.match_info["id"]
         if self._engine.store.load_balancers.get(identifier) is None:
             raise AdminError(f"The load balancer {identifier} does not exist.")
-        seconds = _number(await _object(request), "seconds")
+        seconds = number(await json_object(request), "seconds")
         self._engine.busy.hold(identifier, self._engine.clock.now() + timedelta(seconds=seconds))
         return {}
 
     async def _create_instance(self, request: web.Request) -> Object:
-        wanted = await _body(request, NewInstance)
+        wanted = await read_body(request, NewInstance)
         made = []
         self._engine.change(lambda store: made.append(create_instance(store, wanted)))
         return {"instance_id": made[0].instance_id, "private_ip": made[0].private_ip}
@@ -134,12 +134,12 @@ class Admin:
         return {"task_seconds": self._engine.task_seconds, "throttled": self._front.throttled}
 
     async def _change_settings(self, request: web.Request) -> Object:
-        body = await _object(request)
+        body = await json_object(request)
         unknown = body.keys() - {"task_seconds", "throttled"}
         if unknown:
             raise AdminError(f"There is no setting {sorted(unknown)}.")
         if "task_seconds" in body:
-            self._engine.task_seconds = max(0.0, _number(body, "task_seconds"))
+            self._engine.task_seconds = max(0.0, number(body, "task_seconds"))
         if "throttled" in body:
             self._front.throttled = bool(body["throttled"])
         return await self._settings(request)
@@ -148,23 +148,23 @@ class Admin:
         return asdict(self._engine.switches)
 
     async def _change_switches(self, request: web.Request) -> Object:
-        body = await _object(request)
+        body = await json_object(request)
         merged = {**asdict(self._engine.switches), **body}
         unknown = body.keys() - asdict(self._engine.switches).keys()
         if unknown:
             raise AdminError(f"There is no switch {sorted(unknown)}.")
-        self._engine.switches = _validated(merged, Switches)
+        self._engine.switches = validated(merged, TypeAdapter(Switches))
         return asdict(self._engine.switches)
 
     async def _set_quota(self, request: web.Request) -> Object:
         quota_id = request.match_info["quota_id"]
         if quota_id not in quota.DEFAULTS:
             raise AdminError(f"There is no quota {quota_id}.")
-        body = await _object(request)
+        body = await json_object(request)
         changed = Quota(
             region=str(body.get("region", DEFAULT_REGION)),
             quota_id=quota_id,
-            limit=int(_number(body, "limit")),
+            limit=int(number(body, "limit")),
         )
         key = quota.quota_key(changed.region, quota_id)
         self._engine.change(lambda store: store.quotas.put(key, changed))
@@ -174,65 +174,5 @@ class Admin:
         clock = self._engine.clock
         if not isinstance(clock, SystemClock):
             raise AdminError("This simulator's clock is moved by the test that owns it.")
-        clock.offset += timedelta(seconds=_number(await _object(request), "advance_seconds"))
+        clock.offset += timedelta(seconds=number(await json_object(request), "advance_seconds"))
         return {"now": clock.now().isoformat()}
-
-    async def _order_failed_task(self, request: web.Request) -> Object:
-        self._engine.faults.task_failures.append(await _body(request, TaskFailure))
-        return {}
-
-    async def _clear_faults(self, _request: web.Request) -> Object:
-        self._engine.faults.clear()
-        return {}
-
-
-def _as_json(handler: _Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def answer(request: web.Request) -> web.Response:
-        return web.json_response(await handler(request))
-
-    return answer
-
-
-@web.middleware
-async def _as_json_errors(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except (AdminError, ProvisioningError) as error:
-        return web.json_response({"error": str(error)}, status=web.HTTPBadRequest.status_code)
-
-
-async def _object(request: web.Request) -> Mapping[str, Json]:
-    try:
-        body: Json = json.loads(await request.read() or b"{}")
-    except ValueError as error:
-        raise AdminError("The body is not JSON.") from error
-    if not isinstance(body, dict):
-        raise AdminError("The body is not a JSON object.")
-    return body
-
-
-async def _body(request: web.Request, wanted: type[Wanted]) -> Wanted:
-    body = await _object(request)
-    known = set(getattr(wanted, "__dataclass_fields__", {}))
-    unknown = body.keys() - known
-    if unknown:
-        raise AdminError(f"Unknown fields {sorted(unknown)}; known are {sorted(known)}.")
-    return _validated(body, wanted)
-
-
-def _validated(body: Mapping[str, Any], wanted: type[Wanted]) -> Wanted:
-    try:
-        return TypeAdapter(wanted).validate_python(dict(body))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        spot = ".".join(str(part) for part in first["loc"])
-        raise AdminError(f"{spot}: {first['msg']}") from error
-
-
-def _number(body: Mapping[str, Json], name: str) -> float:
-    value = body.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise AdminError(f"{name} must be a number.")
-    return float(value)

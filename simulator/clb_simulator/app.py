@@ -20,6 +20,9 @@ from clb_simulator.catalog import find_action
 from clb_simulator.engine import Engine
 from clb_simulator.envelope import failure, new_request_id, success
 from clb_simulator.errors import ApiError, missing_parameter
+from clb_simulator.faults import Occasion
+from clb_simulator.foreign import ForeignActor
+from clb_simulator.interference import BAD_GATEWAY_PAGE, ConnectionBreaks, GatewayAnswers, Interference
 from clb_simulator.params import Json
 from clb_simulator.schema import PRODUCTS, check_request, fill_reply
 from clb_simulator.throttle import Throttle
@@ -34,6 +37,7 @@ _CLB_THROTTLED: Final = "RequestLimitExceeded"
 class _Progress:
     """What is known of a request so far, for the log of calls."""
 
+    secret_id: str = ""
     service: str = ""
     action: str = ""
     region: str = ""
@@ -49,12 +53,19 @@ class Front:
     """
 
     def __init__(
-        self, engine: Engine, calls: CallLog, keys: Mapping[str, SecretKey], *, throttled: bool
+        self,
+        engine: Engine,
+        calls: CallLog,
+        keys: Mapping[str, SecretKey],
+        foreign: ForeignActor,
+        *,
+        throttled: bool,
     ) -> None:
         self.throttled = throttled
         self._engine = engine
         self._calls = calls
         self._keys = keys
+        self._foreign = foreign
         self._throttle = Throttle()
 
     def application(self) -> web.Application:
@@ -64,13 +75,45 @@ class Front:
         return app
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer one request; whatever happens, with HTTP 200 and an envelope."""
+        """Answer one request with HTTP 200 and an envelope, unless a fault was ordered."""
+        interference = self._interference(request)
+        try:
+            await interference.on_request()
+            response = await self._deliver(request, interference)
+            if interference.duplicate is not None:
+                second = await self._deliver(request, interference)
+                response = second if interference.duplicate.reply == "second" else response
+            await interference.on_reply()
+        except GatewayAnswers:
+            return web.Response(
+                status=web.HTTPBadGateway.status_code, text=BAD_GATEWAY_PAGE, content_type="text/html"
+            )
+        except ConnectionBreaks:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        return response
+
+    def _interference(self, request: web.Request) -> Interference:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            service = _service(headers, parse_authorization(headers.get("authorization")))
+            action = _route(service, headers)
+        except ApiError:
+            # It is refused further on, and a fault must not hide that.
+            return Interference((), "", self._engine, self._foreign)
+        occasion = Occasion(
+            service=service, action=headers["x-tc-action"], is_write=action.kind is not Kind.READ
+        )
+        return Interference(self._engine.faults.on_wire(occasion), service, self._engine, self._foreign)
+
+    async def _deliver(self, request: web.Request, interference: Interference) -> web.Response:
         request_id = new_request_id()
         progress = _Progress()
         error: ApiError | None = None
         payload = b""
         try:
-            payload = await self._answer(request, request_id, progress)
+            payload = await self._answer(request, request_id, progress, interference)
         except ApiError as refusal:
             error = refusal
         except web.HTTPRequestEntityTooLarge:
@@ -80,29 +123,34 @@ class Front:
             error = ApiError("InternalError", "An internal error has occurred. Retry your request.")
         if error is not None:
             payload = failure(error, request_id)
-        self._record(progress, request_id, error)
+        self._record(progress, request_id, error, interference.names)
         # Set as a header: aiohttp would add a charset, and clients then miss errors.
         return web.Response(body=payload, headers={"Content-Type": "application/json"})
 
-    async def _answer(self, request: web.Request, request_id: str, progress: _Progress) -> bytes:
+    async def _answer(
+        self, request: web.Request, request_id: str, progress: _Progress, interference: Interference
+    ) -> bytes:
         signed = await _signed_request(request)
         headers = signed.headers
         progress.action = headers.get("x-tc-action", "")
         progress.region = headers.get("x-tc-region", "")
         scope = parse_authorization(headers.get("authorization"))
+        progress.secret_id = scope.secret_id
         progress.service = service = _service(headers, scope)
         action = _route(service, headers)
         progress.is_write = action.kind is not Kind.READ
         if PRODUCTS[service].needs_region and not progress.region:
             raise missing_parameter("Region")
-        now = self._engine.clock.now()
+        now = self._engine.clock.now() + interference.skew()
         key = authenticate(signed, scope, service=service, keys=self._keys, now=now)
         self._admit(key, action, progress)
         progress.body = _parse_body(signed.body)
+        interference.before_action(progress.body)
         params = check_request(service, progress.action, progress.body)
         reply = await self._engine.perform(
             action, progress.action, params, region=progress.region, uin=key.uin, request_id=request_id
         )
+        interference.after_action()
         return success(fill_reply(service, progress.action, reply), request_id)
 
     def _admit(self, key: SecretKey, action: Action, progress: _Progress) -> None:
@@ -113,9 +161,12 @@ class Front:
         bucket = (key.uin, progress.region, progress.service, progress.action)
         self._throttle.admit(bucket, rate=action.rate, code=code, now=self._engine.clock.now())
 
-    def _record(self, progress: _Progress, request_id: str, error: ApiError | None) -> None:
+    def _record(
+        self, progress: _Progress, request_id: str, error: ApiError | None, faults: tuple[str, ...]
+    ) -> None:
         self._calls.add(
             at=self._engine.clock.now(),
+            secret_id=progress.secret_id,
             service=progress.service,
             action=progress.action,
             region=progress.region,
@@ -124,6 +175,7 @@ class Front:
             params=progress.body,
             code=error.code if error else None,
             message=error.message if error else None,
+            faults=faults,
         )
 
 

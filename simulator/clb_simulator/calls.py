@@ -19,10 +19,18 @@ _REDACTED: Final = "(hidden)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """One call. `code` is None when it succeeded; `write` says that it asks for a change."""
+    """One call.
+
+    Attributes:
+        secret_id: whose call it is.
+        write: whether it asks for a change.
+        code: None when it succeeded.
+        faults: the kinds of the ordered faults that struck it.
+    """
 
     number: int
     at: datetime
+    secret_id: str
     service: str
     action: str
     region: str
@@ -31,6 +39,7 @@ class CallRecord:
     params: Json
     code: str | None
     message: str | None
+    faults: tuple[str, ...] = ()
 
 
 class CallLog:
@@ -45,6 +54,7 @@ class CallLog:
         self,
         *,
         at: datetime,
+        secret_id: str,
         service: str,
         action: str,
         region: str,
@@ -53,6 +63,7 @@ class CallLog:
         params: Json,
         code: str | None,
         message: str | None,
+        faults: tuple[str, ...] = (),
     ) -> None:
         """Record a call."""
         self.total += 1
@@ -60,6 +71,7 @@ class CallLog:
         record = CallRecord(
             number=self.total,
             at=at,
+            secret_id=secret_id,
             service=service,
             action=action,
             region=region,
@@ -68,6 +80,7 @@ class CallLog:
             params=redact(params),
             code=code,
             message=message,
+            faults=faults,
         )
         self._records.append(record)
 

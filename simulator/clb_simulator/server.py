@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from aiohttp import web
 
@@ -22,9 +22,13 @@ from clb_simulator.dataplane.nginx import NginxDataPlane
 from clb_simulator.dataplane.null import NullDataPlane
 from clb_simulator.dataplane.switches import Switches as DataPlaneSwitches
 from clb_simulator.engine import Engine
+from clb_simulator.foreign import ForeignActor
+from clb_simulator.scenario import Scenario, play
 from clb_simulator.state import StateFile
 from clb_simulator.store import Store
 from clb_simulator.switches import Switches
+
+_GRACE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,12 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """How a simulator is to run. `task_seconds` is how long a change takes."""
+    """How a simulator is to run.
+
+    Attributes:
+        task_seconds: how long a change takes.
+        scenario: what exists and goes wrong from the start.
+    """
 
     keys: Mapping[str, SecretKey]
     api: Address = field(default_factory=Address)
@@ -53,6 +62,7 @@ class Config:
     throttled: bool = True
     switches: Switches = field(default_factory=Switches)
     data_plane_switches: DataPlaneSwitches = field(default_factory=DataPlaneSwitches)
+    scenario: Scenario | None = None
 
 
 class Server:
@@ -81,29 +91,35 @@ class Server:
             task_seconds=config.task_seconds,
         )
         self.calls = CallLog()
-        self.front = Front(self.engine, self.calls, config.keys, throttled=config.throttled)
+        uin = next((key.uin for key in config.keys.values()), "")
+        self.foreign = ForeignActor(self.engine, self.calls, uin)
+        self.front = Front(self.engine, self.calls, config.keys, self.foreign, throttled=config.throttled)
         self._runners: list[web.AppRunner] = []
         self.api = config.api
         self.admin = config.admin
 
     async def start(self) -> None:
         """Serve; return when both ports accept requests."""
+        if self._config.scenario is not None:
+            play(self._config.scenario, self.engine, self.front)
         await self.engine.start()
         self.api = await self._listen(self.front.application(), self._config.api)
-        admin = Admin(self.engine, self.calls, self.front)
+        admin = Admin(self.engine, self.calls, self.front, self.foreign)
         self.admin = await self._listen(admin.application(), self._config.admin)
 
     async def stop(self) -> None:
         """Stop serving. What was acknowledged is in the state file."""
         for runner in self._runners:
             await runner.cleanup()
+        await self.foreign.stop()
         await self.engine.stop()
         if self._journal is not None:
             self._journal.close()
         self._directory.cleanup()
 
     async def _listen(self, application: web.Application, address: Address) -> Address:
-        runner = web.AppRunner(application, access_log=None)
+        # A reply that a fault delays must not hold up the end.
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE_SECONDS)
         self._runners.append(runner)
         await runner.setup()
         site = web.TCPSite(runner, address.host, address.port)
