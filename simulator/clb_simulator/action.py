@@ -24,8 +24,8 @@ class Kind(Enum):
     Attributes:
         READ: never changes anything and is never refused because something is busy.
         WRITE: changes something that no load balancer's lock covers, at once.
-        BATCH: changes one load balancer at once and is refused while it is busy.
-        CHANGE: changes one load balancer through a task and is refused while it is busy.
+        BATCH: changes its load balancers at once and is refused while one of them is busy.
+        CHANGE: changes its load balancers through a task and is refused while one of them is busy.
         EFFECT: the later part of a WRITE; not callable by clients.
     """
 
@@ -52,6 +52,8 @@ class Call:
 
 
 Handler: TypeAlias = Callable[[Call, Params], Object]
+Owners: TypeAlias = Callable[[Call, Params], tuple[str, ...]]
+"""The ids of the load balancers that a request changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +63,11 @@ class Action:
     Attributes:
         rate: documented requests per second, per account and region.
         job: the name of the inner job, as a busy load balancer's message shows it.
+        owners: which load balancers a BATCH or CHANGE is about; None means the one in LoadBalancerId.
     """
 
     handler: Handler
     kind: Kind
     rate: int = 20
     job: str = ""
+    owners: Owners | None = None

@@ -4,7 +4,7 @@ Pure memory; the time is an argument. CLB takes one change at a time per load ba
 ones until it is done, and sometimes for a while afterwards. Used by `engine`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -33,23 +33,25 @@ class Busy:
         if until is not None and now < until:
             raise not_in_normal_state(load_balancer_id)
 
-    def begin(self, load_balancer_id: str, job: str) -> None:
-        """Mark a load balancer as being changed."""
-        self._jobs[load_balancer_id] = job
+    def begin(self, load_balancer_ids: Iterable[str], job: str) -> None:
+        """Mark load balancers as being changed."""
+        for load_balancer_id in load_balancer_ids:
+            self._jobs[load_balancer_id] = job
 
-    def end(self, load_balancer_id: str) -> None:
+    def end(self, load_balancer_ids: Iterable[str]) -> None:
         """Mark a change as over."""
-        self._jobs.pop(load_balancer_id, None)
+        for load_balancer_id in load_balancer_ids:
+            self._jobs.pop(load_balancer_id, None)
 
     def hold(self, load_balancer_id: str, until: datetime) -> None:
         """Keep a load balancer busy until a time, as somebody else's work would."""
         self._until[load_balancer_id] = until
 
     @contextmanager
-    def during(self, load_balancer_id: str, job: str) -> Iterator[None]:
-        """Keep a load balancer busy while the block runs."""
-        self.begin(load_balancer_id, job)
+    def during(self, load_balancer_ids: tuple[str, ...], job: str) -> Iterator[None]:
+        """Keep load balancers busy while the block runs."""
+        self.begin(load_balancer_ids, job)
         try:
             yield
         finally:
-            self.end(load_balancer_id)
+            self.end(load_balancer_ids)

@@ -8,11 +8,15 @@ from typing import Final
 
 from clb_simulator.action import Action, Kind
 from clb_simulator.clb import (
+    attributes,
     batch_targets,
+    creation,
     domains,
     listeners,
+    load_balancer_deletion,
     load_balancers,
     quota,
+    replacement,
     rules,
     target_health,
     targets,
@@ -27,6 +31,10 @@ from clb_simulator.tag import resources
 ACTIONS: Final[Mapping[str, Mapping[str, Action]]] = {
     "clb": {
         **load_balancers.ACTIONS,
+        **creation.ACTIONS,
+        **attributes.ACTIONS,
+        **load_balancer_deletion.ACTIONS,
+        **replacement.ACTIONS,
         **listeners.ACTIONS,
         **domains.ACTIONS,
         **rules.ACTIONS,

@@ -12,6 +12,8 @@ from clb_simulator.store import Store
 
 _ADAPTER: Final = TypeAdapter[Any](Any)
 _HIDDEN: Final = "(hidden)"
+# A task keeps its request as `params`, which may carry a key inline.
+_SECRETS: Final = frozenset({"key_pem", "params", "secret_key", "token"})
 
 
 def dump_state(store: Store) -> Object:
@@ -21,9 +23,7 @@ def dump_state(store: Store) -> Object:
 
 def _render(row: object) -> Json:
     rendered: Object = _ADAPTER.dump_python(row, mode="json")
-    if rendered.get("key_pem") is not None:
-        rendered["key_pem"] = _HIDDEN
-    # A task keeps its request, which may carry a key inline.
-    if "params" in rendered:
-        rendered["params"] = _HIDDEN
+    for name in _SECRETS & rendered.keys():
+        if rendered[name] is not None:
+            rendered[name] = _HIDDEN
     return rendered

@@ -9,12 +9,11 @@ same function runs for real. So a failed task leaves no trace, and a task surviv
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from clb_simulator.action import Action, Call, Kind
@@ -27,10 +26,11 @@ from clb_simulator.errors import ApiError
 from clb_simulator.faults import Faults
 from clb_simulator.ids import FreshIds, ReplayedIds
 from clb_simulator.model import Task, TaskStatus
-from clb_simulator.params import Json, Object, Params
+from clb_simulator.params import Object, Params
 from clb_simulator.serving import Serving
 from clb_simulator.store import Change, Store
 from clb_simulator.switches import Switches
+from clb_simulator.tasks import prune
 
 log: Final = logging.getLogger(__name__)
 
@@ -86,11 +86,12 @@ class Engine:
             return self._read(action, call, params)
         if action.kind is Kind.WRITE:
             return self._write(action, call, params)
-        owner = access.load_balancer(call, params).load_balancer_id
-        self.busy.check(owner, now=call.now, switches=self.switches)
+        owners = _owners(action, call, params)
+        for owner in owners:
+            self.busy.check(owner, now=call.now, switches=self.switches)
         if action.kind is Kind.BATCH:
-            with self.busy.during(owner, name):
-                return await self._change_now(action, call, params, owner)
+            with self.busy.during(owners, name):
+                return await self._change_now(action, call, params, owners)
         with self.store.trial():
             reply = action.handler(call, params)
             _refuse_unread(params)
@@ -99,20 +100,17 @@ class Engine:
             service="clb",
             action=name,
             region=region,
-            load_balancer_id=owner,
+            load_balancer_ids=owners,
             params=params.as_json(),
             ids=tuple(ids.taken),
             created_at=call.now,
-            due_at=self._due_at(call, name),
+            due_at=call.task_due_at,
         )
         with self.store.transaction():
+            prune(self.store)
             self.store.tasks.put(task.task_id, task)
         self._run_later(task)
         return reply
-
-    def _due_at(self, call: Call, name: str) -> datetime:
-        ordered = self.faults.take_task_seconds(name)
-        return call.task_due_at if ordered is None else call.now + timedelta(seconds=ordered)
 
     def change(self, effect: Callable[[Store], None]) -> None:
         """Change the state outside of any action, for the admin port."""
@@ -141,26 +139,29 @@ class Engine:
                     self._carry_out(task)
 
     def _write(self, action: Action, call: Call, params: Params) -> Object:
-        with self.store.transaction():
+        with self.store.transaction() as change:
             reply = action.handler(call, params)
             _refuse_unread(params)
-        begun = self.store.tasks.get(call.request_id)
-        if begun is not None:
-            self._run_later(begun)
+            prune(self.store)
+        for table, key in change.former:
+            begun = self.store.tasks.get(key) if table == self.store.tasks.name else None
+            if begun is not None:
+                self._run_later(begun)
         return reply
 
-    async def _change_now(self, action: Action, call: Call, params: Params, owner: str) -> Object:
+    async def _change_now(
+        self, action: Action, call: Call, params: Params, owners: tuple[str, ...]
+    ) -> Object:
         with self.store.provisional() as change:
             reply = action.handler(call, params)
             _refuse_unread(params)
         await self._publish_or_revert(change)
         self.store.persist(change)
-        self._hold_tail(owner)
+        self._hold_tail(owners)
         return reply
 
     def _run_later(self, task: Task) -> None:
-        if task.load_balancer_id is not None:
-            self.busy.begin(task.load_balancer_id, ACTIONS[task.service][task.action].job or task.action)
+        self.busy.begin(task.load_balancer_ids, ACTIONS[task.service][task.action].job or task.action)
         runner = asyncio.create_task(self._run(task), name=f"task {task.task_id}")
         self._runners.add(runner)
         runner.add_done_callback(self._runners.discard)
@@ -174,19 +175,19 @@ class Engine:
             log.exception("a task broke off", extra={"task_id": task.task_id, "action": task.action})
             self._fail(task, "InternalError", "clb-simulator failed; see its log.")
         finally:
-            if task.load_balancer_id is not None:
-                self.busy.end(task.load_balancer_id)
-                self._hold_tail(task.load_balancer_id)
+            self.busy.end(task.load_balancer_ids)
+            self._hold_tail(task.load_balancer_ids)
 
     async def _finish(self, task: Task) -> None:
-        ordered_failure = self.faults.take_task_failure(task.action)
+        # An effect is named after the action that asked for it.
+        ordered_failure = self.faults.take_task_failure(task.action.partition("#")[0])
         if ordered_failure is not None:
             self._fail(task, "FailedOperation", ordered_failure)
             return
         try:
             with self.store.provisional() as change:
                 self._carry_out(task)
-            if task.load_balancer_id is not None:
+            if task.load_balancer_ids:
                 await self._publish_or_revert(change)
         except ApiError as error:
             self._fail(task, error.code, error.message)
@@ -196,9 +197,8 @@ class Engine:
 
     def _carry_out(self, task: Task) -> None:
         call = self._call(region=task.region, uin="", request_id=task.task_id, ids=ReplayedIds(task.ids))
-        body: dict[str, Json] = json.loads(task.params)
         handler = ACTIONS[task.service][task.action].handler
-        handler(replace(call, now=task.created_at), Params(body))
+        handler(replace(call, now=task.created_at), Params.from_json(task.params))
 
     def _fail(self, task: Task, code: str, message: str) -> None:
         with self.store.transaction():
@@ -219,10 +219,11 @@ class Engine:
         async with self._publishing:
             await self._data_plane.apply(self._serving.listeners())
 
-    def _hold_tail(self, load_balancer_id: str) -> None:
+    def _hold_tail(self, load_balancer_ids: tuple[str, ...]) -> None:
         tail = self.switches.busy_tail_seconds
         if tail > 0:
-            self.busy.hold(load_balancer_id, self.clock.now() + timedelta(seconds=tail))
+            for load_balancer_id in load_balancer_ids:
+                self.busy.hold(load_balancer_id, self.clock.now() + timedelta(seconds=tail))
 
     def _call(self, *, region: str, uin: str, request_id: str, ids: FreshIds | ReplayedIds) -> Call:
         now = self.clock.now()
@@ -237,6 +238,12 @@ class Engine:
             switches=self.switches,
             health=self._data_plane.health,
         )
+
+
+def _owners(action: Action, call: Call, params: Params) -> tuple[str, ...]:
+    if action.owners is not None:
+        return action.owners(call, params)
+    return (access.load_balancer(call, params).load_balancer_id,)
 
 
 def _refuse_unread(params: Params) -> None:

@@ -34,8 +34,22 @@ class LoadBalancer:
     vpc_id: str
     created_at: datetime
     project_id: int = 0
+    subnet_id: str = ""
     pass_to_target: bool = False
     security_groups: tuple[str, ...] = ()
+    internet_charge_type: str = "TRAFFIC_POSTPAID_BY_HOUR"
+    bandwidth_mbps: int = 10
+    isp: str = "BGP"
+    sla_type: str = ""
+    snat_pro: bool = False
+    delete_protect: bool = False
+    target_region: str | None = None
+    target_vpc_id: str | None = None
+
+    @property
+    def targets_vpc_id(self) -> str:
+        """The VPC whose instances can be bound: the load balancer's own unless it was set otherwise."""
+        return self.target_vpc_id or self.vpc_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,16 +211,18 @@ class Task:
 
     Attributes:
         task_id: the RequestId of the call.
+        load_balancer_ids: the load balancers that the task changes, and keeps busy meanwhile.
         params: the request's body as JSON.
         ids: the identifiers that the call took, in order.
         code: the error code of a failed task.
+        deal_name: the order's name, by which the task of a creation is known as well.
     """
 
     task_id: str
     service: str
     action: str
     region: str
-    load_balancer_id: str | None
+    load_balancer_ids: tuple[str, ...]
     params: str = field(repr=False)
     ids: tuple[str, ...]
     created_at: datetime
@@ -214,3 +230,17 @@ class Task:
     status: TaskStatus = TaskStatus.RUNNING
     code: str | None = None
     message: str | None = None
+    deal_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemporaryKey:
+    """A key that STS issued, known by its id; the representation hides its secrets."""
+
+    secret_id: str
+    secret_key: str = field(repr=False)
+    token: str = field(repr=False)
+    uin: str
+    role: str
+    session_name: str
+    expires_at: datetime

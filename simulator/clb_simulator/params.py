@@ -24,6 +24,12 @@ class Params:
         self._seen: set[str] = set()
         self._parts: list[Params] = []
 
+    @classmethod
+    def from_json(cls, text: str) -> "Params":
+        """Return what `as_json` kept."""
+        values: dict[str, Json] = json.loads(text)
+        return cls(values)
+
     def path(self, name: str) -> str:
         """Return the name as errors show it, for example `Rules.0.Url`."""
         return f"{self._path}{name}"

@@ -53,13 +53,7 @@ def create_load_balancer(store: Store, wanted: NewLoadBalancer, now: datetime) -
     Raises:
         ProvisioningError: if the id or the VIP is another load balancer's, or the VIP is no loopback address.
     """
-    if wanted.vip is not None and not _address(wanted.vip).is_loopback:
-        raise ProvisioningError(
-            f"The VIP {wanted.vip} is not in 127.0.0.0/8; the simulator listens there only."
-        )
-    taken = {one.vip for one in store.load_balancers.all()}
-    if wanted.vip in taken:
-        raise ProvisioningError(f"The VIP {wanted.vip} belongs to another load balancer.")
+    vip = choose_vip(wanted.vip, {one.vip for one in store.load_balancers.all()})
     identifier = wanted.load_balancer_id or FreshIds().take("lb-")
     if store.load_balancers.get(identifier) is not None:
         raise ProvisioningError(f"The load balancer {identifier} exists.")
@@ -68,7 +62,7 @@ def create_load_balancer(store: Store, wanted: NewLoadBalancer, now: datetime) -
         region=wanted.region,
         name=wanted.name or identifier,
         network=wanted.network,
-        vip=wanted.vip or _free_vip(taken),
+        vip=vip,
         vpc_id=wanted.vpc_id,
         created_at=now,
     )
@@ -77,6 +71,21 @@ def create_load_balancer(store: Store, wanted: NewLoadBalancer, now: datetime) -
         resource = load_balancer_resource(created.region, identifier)
         store.tags.put(resource, Tags(resource=resource, values=tuple(wanted.tags.items())))
     return created
+
+
+def choose_vip(wanted: str | None, taken: set[str]) -> str:
+    """Return the address that a new load balancer listens on: the one wanted, or a free loopback address.
+
+    Raises:
+        ProvisioningError: if it is taken or no loopback address.
+    """
+    if wanted is None:
+        return _free_vip(taken)
+    if not _address(wanted).is_loopback:
+        raise ProvisioningError(f"The VIP {wanted} is not in 127.0.0.0/8; the simulator listens there only.")
+    if wanted in taken:
+        raise ProvisioningError(f"The VIP {wanted} belongs to another load balancer.")
+    return wanted
 
 
 def create_instance(store: Store, wanted: NewInstance) -> Instance:

@@ -19,6 +19,7 @@ from clb_simulator.model import (
     Rule,
     Tags,
     Task,
+    TemporaryKey,
 )
 
 Row = TypeVar("Row")
@@ -48,6 +49,9 @@ class Table(Generic[Row]):
         self.row_type = row_type
         self._rows: dict[str, Row] = {}
         self._touched: Callable[[Table[Any], str], None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def get(self, key: str) -> Row | None:
         """Return a row, or None."""
@@ -105,6 +109,7 @@ class Store:
         self.tags = Table("tags", Tags)
         self.quotas = Table("quotas", Quota)
         self.tasks = Table("tasks", Task)
+        self.temporary_keys = Table("temporary_keys", TemporaryKey)
         self._journal: Journal = journal or NoJournal()
         self._change: Change | None = None
         for table in self.tables():
@@ -122,6 +127,7 @@ class Store:
             self.tags,
             self.quotas,
             self.tasks,
+            self.temporary_keys,
         )
 
     @contextmanager

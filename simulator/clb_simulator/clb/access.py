@@ -92,6 +92,14 @@ def domain_named(call: Call, listener_id: str, name: str) -> Domain | None:
     return next((one for one in domains_of(call, listener_id) if name in one.names), None)
 
 
+def target_count(call: Call, load_balancer_id: str) -> int:
+    """Return how many targets are bound to a load balancer, over all of its rules and listeners."""
+    listeners = listeners_of(call, load_balancer_id)
+    named = {one.listener_id for one in listeners}
+    at_rules = sum(len(rule.targets) for rule in call.store.rules.all() if rule.listener_id in named)
+    return at_rules + sum(len(one.targets) for one in listeners)
+
+
 def rule_by_id(call: Call, listener_id: str, location_id: str) -> Rule:
     """Return a rule of one listener.
 

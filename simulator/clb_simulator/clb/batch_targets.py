@@ -72,7 +72,7 @@ def _place(
 
 
 def _register(call: Call, owner: LoadBalancer, where: binding_targets.Place, targets: list[Params]) -> None:
-    bound = [binding_targets.read_target(call, owner.vpc_id, one) for one in targets]
+    bound = [binding_targets.read_target(call, owner.targets_vpc_id, one) for one in targets]
     binding_targets.register(call, where, bound)
 
 

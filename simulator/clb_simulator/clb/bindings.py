@@ -34,8 +34,8 @@ def read_binding(call: Call, params: Params) -> CertificateBinding | None:
 
 def _read_single(call: Call, params: Params) -> CertificateBinding:
     ssl_mode, verify_client = _modes(params)
-    server = _server_certificate(call, params)
-    ca_id = _ca_certificate(call, params)
+    server = server_certificate(call, params)
+    ca_id = ca_certificate(call, params)
     if ssl_mode == "UNIDIRECTIONAL":
         return CertificateBinding(
             ssl_mode=ssl_mode,
@@ -84,7 +84,12 @@ def _modes(params: Params) -> tuple[SslMode, VerifyClient]:
     )
 
 
-def _server_certificate(call: Call, params: Params) -> Certificate:
+def server_certificate(call: Call, params: Params) -> Certificate:
+    """Return the server certificate that a CertificateInput names or brings along.
+
+    Raises:
+        ApiError: MissingParameter without one, InvalidParameter for a missing or wrong one.
+    """
     certificate_id = params.text("CertId")
     name, content, key = params.text("CertName"), params.text("CertContent"), params.text("CertKey")
     if certificate_id:
@@ -94,7 +99,12 @@ def _server_certificate(call: Call, params: Params) -> Certificate:
     return uploads.create(call, uploads.Upload(chain_pem=content, key_pem=key, type="SVR", alias=name))
 
 
-def _ca_certificate(call: Call, params: Params) -> str | None:
+def ca_certificate(call: Call, params: Params) -> str | None:
+    """Return the id of the CA that a CertificateInput names or brings along, or None.
+
+    Raises:
+        ApiError: InvalidParameter for a missing or wrong one.
+    """
     ca_id = params.text("CertCaId")
     name, content = params.text("CertCaName"), params.text("CertCaContent")
     if ca_id:

@@ -121,6 +121,21 @@ def modify_domain_attributes(call: Call, params: Params) -> Object:
     return {}
 
 
+def modify_domain(call: Call, params: Params) -> Object:
+    """ModifyDomain: another name for a domain; everything else of it stays."""
+    listener = access.layer_7_listener(call, params)
+    name = params.required_text("Domain")
+    wanted = check_name(params.required_text("NewDomain"), "NewDomain", _MAX_NEW_NAME)
+    domain = access.domain_named(call, listener.listener_id, name)
+    if domain is None:
+        raise location_not_found(name)
+    if wanted != name and access.domain_named(call, listener.listener_id, wanted) is not None:
+        raise ApiError("InvalidParameterValue.Duplicate", f"The domain {wanted} exists on this listener.")
+    names = tuple(wanted if one == name else one for one in domain.names)
+    call.store.domains.put(domain.domain_id, replace(domain, names=names))
+    return {}
+
+
 def _create(
     call: Call,
     listener: Listener,
@@ -197,6 +212,7 @@ def _checked_regex(name: str, path: str) -> str:
 
 
 ACTIONS: Final = {
+    "ModifyDomain": Action(handler=modify_domain, kind=Kind.CHANGE, job="UpdateQLBL7ListenerDomain"),
     "ModifyDomainAttributes": Action(
         handler=modify_domain_attributes, kind=Kind.CHANGE, job="UpdateQLBL7ListenerDomain"
     ),

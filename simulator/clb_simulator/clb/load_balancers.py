@@ -1,6 +1,6 @@
 """DescribeLoadBalancers and DescribeLoadBalancerListByCertId.
 
-Pure over the store. Load balancers are created through the admin port for now.
+Pure over the store.
 """
 
 from collections.abc import Callable, Mapping

@@ -23,7 +23,9 @@ def register_targets(call: Call, params: Params) -> Object:
     """RegisterTargets: to one rule or layer-4 listener."""
     owner = access.load_balancer(call, params)
     where = binding_targets.place(call, access.listener(call, params), params)
-    targets = [binding_targets.read_target(call, owner.vpc_id, one) for one in _listed(params, _TARGETS)]
+    targets = [
+        binding_targets.read_target(call, owner.targets_vpc_id, one) for one in _listed(params, _TARGETS)
+    ]
     binding_targets.register(call, where, targets)
     return {}
 

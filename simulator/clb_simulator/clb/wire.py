@@ -44,8 +44,12 @@ def render_load_balancer(call: Call, one: LoadBalancer) -> Object:
         "AnycastZone": "",
         "VpcId": one.vpc_id,
         "NumericalVpcId": 1111113,
-        "TargetRegionInfo": {"Region": one.region, "VpcId": one.vpc_id, "NumericalVpcId": 1111113},
-        "SubnetId": "",
+        "TargetRegionInfo": {
+            "Region": one.target_region or one.region,
+            "VpcId": one.targets_vpc_id,
+            "NumericalVpcId": 1111113,
+        },
+        "SubnetId": one.subnet_id,
         "SecureGroups": list(one.security_groups),
         "Tags": [{"TagKey": key, "TagValue": value} for key, value in (tags.values if tags else ())],
         "ChargeType": "POSTPAID_BY_HOUR",
@@ -54,18 +58,20 @@ def render_load_balancer(call: Call, one: LoadBalancer) -> Object:
         "LoadBalancerPassToTarget": one.pass_to_target,
         "IsDDos": False,
         "ConfigId": "",
-        "SnatPro": False,
+        "SnatPro": one.snat_pro,
         "SnatIps": [],
         "IsBlock": False,
         "IsBlockTime": "",
-        "SlaType": "",
+        "SlaType": one.sla_type,
         "LocalBgp": False,
         "MixIpTarget": False,
         "NfvInfo": "",
         "HealthLogSetId": "",
         "HealthLogTopicId": "",
-        "AttributeFlags": ["SharedLimitFlag"],
-        "VipIsp": "BGP" if one.network == "OPEN" else "",
+        "AttributeFlags": ["SharedLimitFlag", *(["DeleteProtect"] if one.delete_protect else [])],
+        "VipIsp": one.isp if one.network == "OPEN" else "",
+        "NetworkAttributes": _network_attributes(one),
+        "TargetCount": access.target_count(call, one.load_balancer_id),
         "Egress": "",
     }
 
@@ -175,6 +181,16 @@ def render_health_check(check: HealthCheck) -> Object:
         "CheckPort": check.check_port,
         "CheckType": check.check_type,
         "SourceIpType": check.source_ip_type,
+    }
+
+
+def _network_attributes(one: LoadBalancer) -> Json:
+    if one.network == "INTERNAL":
+        return None
+    return {
+        "InternetChargeType": one.internet_charge_type,
+        "InternetMaxBandwidthOut": one.bandwidth_mbps,
+        "BandwidthpkgSubType": None,
     }
 
 

@@ -73,7 +73,7 @@ def _start_checked_deletion(call: Call, one: Certificate) -> Object:
         service="ssl",
         action=CHECKED_DELETION,
         region=call.region,
-        load_balancer_id=None,
+        load_balancer_ids=(),
         params=json.dumps({"CertificateId": one.certificate_id}),
         ids=(),
         created_at=call.now,
