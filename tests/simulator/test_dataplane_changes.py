@@ -231,8 +231,7 @@ async def test_stop_leaves_no_process(tmp_path: Path, backend: EchoBackend) -> N
     port = free_port()
     async with serving_plane(tmp_path) as plane:
         await plane.apply(serving(port, backend))
-        group = plane.pid
-        assert group is not None
+        (group,) = plane.pids
         os.killpg(group, 0)
     with pytest.raises(ProcessLookupError):
         os.killpg(group, 0)
@@ -255,7 +254,7 @@ async def main():
     plane = NginxDataPlane(pathlib.Path({str(tmp_path)!r}))
     await plane.start()
     await plane.apply((Listener("lb-1", "lbl-1", "{VIP}", {port}, "HTTP", False, None, ()),))
-    print(plane.pid, flush=True)
+    print(*plane.pids, flush=True)
     await asyncio.Event().wait()
 asyncio.run(main())
 """
@@ -276,8 +275,7 @@ async def test_dead_nginx_is_said_and_the_folder_can_be_used_again(
     port = free_port()
     async with serving_plane(tmp_path) as plane:
         await plane.apply(serving(port, backend))
-        group = plane.pid
-        assert group is not None
+        (group,) = plane.pids
         # Of the master alone: its worker lives on and would keep the port.
         os.kill(group, signal.SIGKILL)
         await eventually(lambda: not plane.running, "the death of nginx is seen")

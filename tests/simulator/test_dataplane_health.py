@@ -214,7 +214,7 @@ async def test_equal_checks_of_many_routes_are_sent_once() -> None:
     routes: tuple[Route, ...] = tuple(
         route(Backend("127.0.0.1", 1, 1), location_id=f"loc-{n}", health_check=CHECKED) for n in range(20)
     )
-    monitor.watch((https(443, domain("a.test", routes=routes), tls=MUTUAL),))
+    monitor.watch("lb-1", (https(443, domain("a.test", routes=routes), tls=MUTUAL),))
     await eventually(lambda: bool(prober.probes), "a probe is sent")
     assert len(prober.probes) == 1
     await pulse.beat()

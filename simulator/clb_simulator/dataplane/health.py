@@ -37,6 +37,15 @@ class Verdict:
         return True
 
 
+@dataclass(slots=True)
+class _Check:
+    """One probe that is sent again and again, for as long as load balancers want its verdict."""
+
+    verdict: Verdict
+    task: asyncio.Task[None]
+    wanted_by: set[str]
+
+
 class HealthMonitor:
     """Probes the backends of the listeners that it was last told, and keeps the verdicts.
 
@@ -50,42 +59,61 @@ class HealthMonitor:
         self._prober = prober
         self._sleep = sleep
         self._on_change = on_change
-        self._probes: dict[Target, Probe | None] = {}
-        self._verdicts: dict[Probe, Verdict] = {}
-        self._tasks: dict[Probe, asyncio.Task[None]] = {}
+        self._checks: dict[Probe, _Check] = {}
+        self._verdicts: dict[str, dict[Target, Verdict | None]] = {}
 
-    def watch(self, listeners: tuple[Listener, ...]) -> None:
-        """Probe exactly the backends of these listeners; verdicts of unchanged checks stay."""
-        self._probes = dict(_probes(listeners))
-        wanted = {probe for probe in self._probes.values() if probe}
-        for probe in self._verdicts.keys() - wanted:
-            del self._verdicts[probe]
-            self._tasks.pop(probe).cancel()
-        for probe in wanted - self._verdicts.keys():
-            self._verdicts[probe] = Verdict(probe.healthy_threshold, probe.unhealthy_threshold)
-            self._tasks[probe] = asyncio.create_task(self._run(probe, self._verdicts[probe]))
+    def watch(self, load_balancer_id: str, listeners: tuple[Listener, ...]) -> None:
+        """Probe exactly the backends of these listeners of one load balancer.
+
+        Verdicts of unchanged checks stay. Equal checks are sent once, whoever wants them.
+        """
+        probes = dict(_probes(listeners))
+        wanted = {probe for probe in probes.values() if probe}
+        for probe in wanted:
+            if probe not in self._checks:
+                self._begin(probe)
+            self._checks[probe].wanted_by.add(load_balancer_id)
+        self._let_go(load_balancer_id, wanted)
+        self._verdicts[load_balancer_id] = {
+            target: self._checks[probe].verdict if probe else None for target, probe in probes.items()
+        }
 
     def state(self, target: Target) -> HealthState:
         """Return the verdict: Close when checking is off, Unknown before the first verdict."""
-        if target not in self._probes:
-            return HealthState.UNKNOWN
-        probe = self._probes[target]
-        return self._verdicts[probe].state if probe else HealthState.CLOSE
+        for verdicts in self._verdicts.values():
+            if target in verdicts:
+                verdict = verdicts[target]
+                return verdict.state if verdict else HealthState.CLOSE
+        return HealthState.UNKNOWN
 
-    def dead(self) -> frozenset[Target]:
-        """Return the backends that the checks found dead."""
-        return frozenset(target for target in self._probes if self.state(target) is HealthState.DEAD)
+    def dead(self, load_balancer_id: str) -> frozenset[Target]:
+        """Return the backends of one load balancer that the checks found dead."""
+        verdicts = self._verdicts.get(load_balancer_id, {})
+        return frozenset(
+            target for target, verdict in verdicts.items() if verdict and verdict.state is HealthState.DEAD
+        )
 
     async def stop(self) -> None:
         """End all probes."""
-        tasks = list(self._tasks.values())
-        self._tasks.clear()
+        tasks = [check.task for check in self._checks.values()]
+        self._checks.clear()
         self._verdicts.clear()
-        self._probes.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._prober.close()
+
+    def _begin(self, probe: Probe) -> None:
+        verdict = Verdict(probe.healthy_threshold, probe.unhealthy_threshold)
+        self._checks[probe] = _Check(verdict, asyncio.create_task(self._run(probe, verdict)), set())
+
+    def _let_go(self, load_balancer_id: str, wanted: set[Probe]) -> None:
+        for probe in self._checks.keys() - wanted:
+            check = self._checks[probe]
+            check.wanted_by.discard(load_balancer_id)
+            if not check.wanted_by:
+                check.task.cancel()
+                del self._checks[probe]
 
     async def _run(self, probe: Probe, verdict: Verdict) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""The data plane that really serves: nginx, kept in step with the listeners and with their health.
+"""The data plane that really serves: an nginx per load balancer, in step with listeners and health.
 
 Runs nginx and health checks. Started by `clb-simulator serve` and told of every change when its task
 succeeds.
@@ -6,15 +6,17 @@ succeeds.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from clb_simulator.dataplane.health import HealthMonitor, Sleep
 from clb_simulator.dataplane.health_probe import HttpProber, Prober
 from clb_simulator.dataplane.model import DataPlaneError, HealthState, Listener
-from clb_simulator.dataplane.nginx_config import render
-from clb_simulator.dataplane.nginx_publisher import NginxPublisher
+from clb_simulator.dataplane.nginx_config import NOTHING, render
+from clb_simulator.dataplane.nginx_fleet import NginxFleet
+from clb_simulator.dataplane.nginx_location import Target
 from clb_simulator.dataplane.switches import Switches
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,15 @@ class _Change:
     listeners: tuple[Listener, ...] | None
     switches: Switches | None
     served: asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Everything that decides what one load balancer serves."""
+
+    listeners: tuple[Listener, ...]
+    dead: frozenset[Target]
+    switches: Switches
 
 
 class NginxDataPlane:
@@ -50,30 +61,31 @@ class NginxDataPlane:
         sleep: Sleep = asyncio.sleep,
         prober: Prober | None = None,
     ) -> None:
-        self._publisher = NginxPublisher(directory)
+        self._fleet = NginxFleet(directory)
         self._monitor = HealthMonitor(
             prober=prober or HttpProber(), sleep=sleep, on_change=self._take_up_health
         )
         self._listeners: tuple[Listener, ...] = ()
         self._switches = switches
+        self._sites: Mapping[str, _Site] = {}
         self._waiting: list[_Change] = []
         self._health_changed = False
         self._worker: asyncio.Task[None] | None = None
 
     @property
-    def pid(self) -> int | None:
-        """The process id of nginx's master, or None before `start`."""
-        return self._publisher.pid
+    def pids(self) -> tuple[int, ...]:
+        """The process ids of nginx's masters, each the leader of its process group."""
+        return self._fleet.pids
 
     @property
     def running(self) -> bool:
-        """Whether nginx runs."""
-        return self._publisher.running
+        """Whether every nginx that was started runs."""
+        return self._fleet.running
 
     @property
     def generation(self) -> int:
         """How many configurations have been served: a change that changes nothing does not count."""
-        return self._publisher.generation
+        return self._fleet.generation
 
     async def start(self) -> None:
         """Start nginx with no listeners.
@@ -81,7 +93,7 @@ class NginxDataPlane:
         Raises:
             DataPlaneError: if nginx cannot run here.
         """
-        await self._publisher.start()
+        await self._fleet.start()
 
     async def apply(self, listeners: tuple[Listener, ...]) -> None:
         """Serve exactly these listeners; return when no new connection meets what was served before.
@@ -114,7 +126,7 @@ class NginxDataPlane:
             await asyncio.gather(self._worker, return_exceptions=True)
         _settle(self._waiting, DataPlaneError("The data plane was stopped before the change was served."))
         self._waiting = []
-        await self._publisher.stop()
+        await self._fleet.stop()
 
     async def _serve(
         self, *, listeners: tuple[Listener, ...] | None = None, switches: Switches | None = None
@@ -163,10 +175,34 @@ class NginxDataPlane:
         for change in changes:
             listeners = listeners if change.listeners is None else change.listeners
             switches = change.switches or switches
-        rendering = render(listeners, self._monitor.dead(), switches, self._publisher.directory)
-        await self._publisher.publish(rendering)
-        self._listeners, self._switches = listeners, switches
-        self._monitor.watch(listeners)
+        _refuse_shared_sockets(listeners)
+        sites = dict(self._divide(listeners, switches))
+        changed = {name: site for name, site in sites.items() if self._sites.get(name) != site}
+        renderings = {
+            name: render(site.listeners, site.dead, site.switches) for name, site in changed.items()
+        }
+        gone = self._sites.keys() - sites.keys()
+        await self._fleet.publish({**renderings, **dict.fromkeys(gone, NOTHING)})
+        self._listeners, self._switches, self._sites = listeners, switches, sites
+        for name in (*changed, *gone):
+            self._monitor.watch(name, sites[name].listeners if name in sites else ())
+
+    def _divide(self, listeners: tuple[Listener, ...], switches: Switches) -> Iterator[tuple[str, _Site]]:
+        by_load_balancer: dict[str, list[Listener]] = defaultdict(list)
+        for listener in listeners:
+            by_load_balancer[listener.load_balancer_id].append(listener)
+        for name, its_listeners in by_load_balancer.items():
+            yield name, _Site(tuple(its_listeners), self._monitor.dead(name), switches)
+
+
+def _refuse_shared_sockets(listeners: tuple[Listener, ...]) -> None:
+    taken: dict[tuple[str, int], str] = {}
+    for listener in listeners:
+        other = taken.setdefault((listener.address, listener.port), listener.listener_id)
+        if other != listener.listener_id:
+            raise DataPlaneError(
+                f"Listeners {other} and {listener.listener_id} both want {listener.address}:{listener.port}."
+            )
 
 
 def _settle(changes: Sequence[_Change], error: Exception | None) -> None:

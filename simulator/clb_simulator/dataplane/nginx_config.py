@@ -1,12 +1,11 @@
-"""Listeners as the text of nginx.conf and the files it refers to.
+"""One load balancer's listeners as the text of nginx.conf and the files it refers to.
 
-Pure. Called by `NginxDataPlane`, which compares, writes and reloads.
+Pure. Called by `NginxDataPlane`, and by `NginxPublisher`, which compares, writes and reloads.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from clb_simulator.dataplane.model import DataPlaneError, Listener
+from clb_simulator.dataplane.model import Listener
 from clb_simulator.dataplane.nginx_files import TlsFiles
 from clb_simulator.dataplane.nginx_location import Target
 from clb_simulator.dataplane.nginx_server import Surroundings, listener_blocks
@@ -23,6 +22,8 @@ _PROCESS = (
     "pid nginx.pid;",
     "error_log error.log crit;",
 )
+# Each costs memory before it is used, in every load balancer's worker; a request takes two.
+_CONNECTIONS = 4096
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 _HTTP = (
@@ -68,16 +69,17 @@ class Rendering:
     files: dict[str, str] = field(repr=False)
 
 
-def render(
-    listeners: tuple[Listener, ...], dead: frozenset[Target], switches: Switches, directory: Path
-) -> Rendering:
-    """Return the configuration of the listeners.
+NOTHING = Rendering("", {})
+"""What is served where there are no listeners."""
+
+
+def render(listeners: tuple[Listener, ...], dead: frozenset[Target], switches: Switches) -> Rendering:
+    """Return the configuration of the listeners of one load balancer.
 
     Raises:
-        DataPlaneError: if two listeners share a socket, or a value cannot be written.
+        DataPlaneError: if a value cannot be written.
     """
-    _refuse_shared_sockets(listeners)
-    files = TlsFiles(directory)
+    files = TlsFiles()
     around = Surroundings(dead, files, switches)
     protocols = "TLSv1.2 TLSv1.3" if switches.tls13 else "TLSv1.2"
     lines = [f"ssl_protocols {protocols};"]
@@ -99,7 +101,7 @@ def configuration(body: str, generation: int, run_as: str | None) -> str:
     head = [
         *([f"user {run_as};"] if run_as else []),
         *_PROCESS,
-        *block("events", ["worker_connections 8192;"]),
+        *block("events", [f"worker_connections {_CONNECTIONS};"]),
         "http {",
         *_HTTP,
         *temporary,
@@ -121,13 +123,3 @@ def _control_server(generation: int) -> list[str]:
             *block("location /", [f'return 200 "{generation}";']),
         ],
     )
-
-
-def _refuse_shared_sockets(listeners: tuple[Listener, ...]) -> None:
-    taken: dict[tuple[str, int], str] = {}
-    for listener in listeners:
-        other = taken.setdefault((listener.address, listener.port), listener.listener_id)
-        if other != listener.listener_id:
-            raise DataPlaneError(
-                f"Listeners {other} and {listener.listener_id} both want {listener.address}:{listener.port}."
-            )

@@ -1,6 +1,6 @@
 """The folder that nginx lives in: configuration, certificates, keys, log and temporary files.
 
-Writes files. Used by `NginxDataPlane` alone; nothing outside the folder is touched.
+Writes files. Used by `NginxPublisher` alone; nothing outside the folder is touched.
 """
 
 import os
@@ -33,6 +33,7 @@ class NginxDirectory:
         for folder in (self.path, self.path / FOLDER, self.path / "temp"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.control_socket.unlink(missing_ok=True)
+        self.keep_only(frozenset())
         self.error_log.write_text("")
 
     def write(self, configuration: str, files: dict[str, str]) -> None:

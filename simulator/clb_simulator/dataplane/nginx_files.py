@@ -6,7 +6,6 @@ content, so that the files of two generations stand side by side until the newer
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from clb_simulator.dataplane.model import KeyPair
 
@@ -15,13 +14,12 @@ FOLDER = "tls"
 
 @dataclass(slots=True)
 class TlsFiles:
-    """Files to write below `root` before nginx reads the configuration; contents are not in the repr."""
+    """Files to write before nginx reads the configuration; contents are not in the repr."""
 
-    root: Path
     contents: dict[str, str] = field(default_factory=dict, repr=False)
 
     def add_pair(self, pair: KeyPair) -> tuple[str, str]:
-        """Return the paths of the chain and of the key."""
+        """Return the paths of the chain and of the key, relative to the configuration's folder."""
         name = _digest(pair.chain_pem + pair.key_pem)
         return self._add(f"{name}.crt", pair.chain_pem), self._add(f"{name}.key", pair.key_pem)
 
@@ -31,7 +29,7 @@ class TlsFiles:
 
     def _add(self, name: str, content: str) -> str:
         self.contents[name] = content
-        return str(self.root / FOLDER / name)
+        return f"{FOLDER}/{name}"
 
 
 def _digest(content: str) -> str:

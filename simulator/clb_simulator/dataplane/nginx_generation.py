@@ -1,6 +1,6 @@
 """Which generation of the configuration is served, seen from outside.
 
-Talks to nginx's control socket. Used by `NginxDataPlane` to return from a change when it is live. A worker
+Talks to nginx's control socket. Used by `NginxPublisher` to return from a change when it is live. A worker
 that a reload retires closes its listening sockets first and its idle connections after that, so the end of
 an idle connection to the control socket proves that nothing new reaches the old generation.
 """

