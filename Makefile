@@ -35,7 +35,8 @@ lock: $(STAMP) ## write the lock files anew from pyproject.toml; LOCKFLAGS=--upg
 	@for target in "pyproject.toml --extra dev -o requirements/dev.lock --no-emit-package clb-mtls-operator" \
 	    "pyproject.toml -o requirements/operator.lock" \
 	    "requirements/bootstrap.in -o requirements/bootstrap.lock" \
-	    "requirements/toolchain.in -o requirements/toolchain.lock"; do \
+	    "requirements/toolchain.in -o requirements/toolchain.lock" \
+	    "requirements/conformance.in -o requirements/conformance.lock"; do \
 	  $(UV) pip compile --system-certs $(LOCKFLAGS) --generate-hashes --universal --python-version 3.11 \
 	    --no-annotate --no-header --quiet $$target; \
 	done
@@ -73,3 +74,15 @@ down: $(STAMP) ## end what `make up` started
 .PHONY: test
 test: $(STAMP) ## all tests; builds the control plane first where it is not there
 	@$(BIN)/pytest
+
+CONFORMANCE := .venv-conformance
+
+.PHONY: conformance
+conformance: $(STAMP) $(CONFORMANCE)/bin/tccli ## Tencent Cloud's own command line against the simulator
+	@TCCLI=$(CURDIR)/$(CONFORMANCE)/bin/tccli $(BIN)/pytest tests/conformance
+
+$(CONFORMANCE)/bin/tccli: requirements/conformance.lock | $(STAMP)
+	@echo "Installing tccli in $(CONFORMANCE) (350 MB)"
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(CONFORMANCE)
+	@$(UV) pip install --system-certs --quiet --python $(CONFORMANCE)/bin/python --require-hashes -r requirements/conformance.lock
+	@touch $@
