@@ -51,7 +51,7 @@ FOREIGN = Listener(
 PROFILE = settings(
     deadline=None,
     max_examples=100,
-    phases=[Phase.generate],
+    phases=[Phase.generate],  # shrinking would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
@@ -266,10 +266,13 @@ class Watch:
             rule = rules[routed.location]
             slot = rule.domain if listener.sni else ""
             binding = rule.tls if listener.sni else listener.tls
-            assert binding is not None
-            assert binding.admits_only(self.ca[slot])
-            assert binding.certificate_id == self._server(slot)
-            assert not binding.further_certificate_ids
+            self.assert_exact(slot, binding)
+
+    def assert_exact(self, slot: str, binding: TlsBinding | None) -> None:
+        assert binding is not None
+        assert binding.admits_only(self.ca[slot])
+        assert binding.certificate_id == self._server(slot)
+        assert not binding.further_certificate_ids
 
     def _server(self, domain: str) -> CertId:
         slot = next(slot for slot in slots(self.manifest) if slot.domain == domain)
@@ -338,6 +341,10 @@ def test_no_effect_opens_a_door_and_two_passes_after_the_last_fault_all_is_in_or
     known = ours(world)
     assert known is not None
     assert {(rule.domain, rule.path) for rule in known.rules} == watch._wanted_routes()
+    for domain, binding in (
+        [("", known.tls)] if not sni else [(rule.domain, rule.tls) for rule in known.rules]
+    ):
+        watch.assert_exact(domain, binding)
     selector = watch.manifest.spec.node_selector
     chosen = [n for n in world.view.nodes() if is_eligible(n, selector, world.clock.now())]
     if chosen:

@@ -57,9 +57,9 @@ async def upload(store: CloudCertificates, chain: str = "PEM") -> CertId:
     )
 
 
-def start(takes: float = 0.0) -> tuple[Service, ScriptedApi, CloudCertificates]:
+def start(takes: float = 0.0, slow: str = "") -> tuple[Service, ScriptedApi, CloudCertificates]:
     service = Service()
-    api = ScriptedApi(service, takes=takes)
+    api = ScriptedApi(service, takes=takes, slow=slow)
     return service, api, CloudCertificates(api, cluster="c1", regions=("r1", "r2"))
 
 
@@ -121,7 +121,10 @@ def test_passes_of_one_moment_share_a_list_and_later_ones_do_not() -> None:
 
 
 @pytest.mark.parametrize("head_start", [-0.05, 0.05], ids=["listing first", "uploading first"])
-def test_a_list_made_while_an_upload_was_under_way_is_not_shared_afterwards(head_start: float) -> None:
+@pytest.mark.parametrize("slow", ["", "DescribeCertificates"], ids=["", "with a slow list"])
+def test_a_list_made_while_an_upload_was_under_way_is_not_shared_afterwards(
+    head_start: float, slow: str
+) -> None:
     async def both(store: CloudCertificates, service: Service) -> list[str]:
         async def later(delay: float, what: Any) -> Any:
             await asyncio.sleep(max(delay, 0))
@@ -132,7 +135,7 @@ def test_a_list_made_while_an_upload_was_under_way_is_not_shared_afterwards(head
         )
         return [c.id for c in await store.inventory() if c.id == made]
 
-    service, _, store = start(takes=0.2)
+    service, _, store = start(0.09, slow)
     assert run_virtually(both(store, service)) == ["cert-1"]
 
 
