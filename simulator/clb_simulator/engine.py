@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from clb_simulator.action import Action, Call, Kind
@@ -104,13 +104,17 @@ class Engine:
             params=params.as_json(),
             ids=tuple(ids.taken),
             created_at=call.now,
-            due_at=call.task_due_at,
+            due_at=self._due_at(call, name),
         )
         with self.store.transaction():
             prune(self.store)
             self.store.tasks.put(task.task_id, task)
         self._run_later(task)
         return reply
+
+    def _due_at(self, call: Call, name: str) -> datetime:
+        ordered = self.faults.take_task_seconds(name)
+        return call.task_due_at if ordered is None else call.now + timedelta(seconds=ordered)
 
     def change(self, effect: Callable[[Store], None]) -> None:
         """Change the state outside of any action, for the admin port."""
