@@ -10,17 +10,19 @@ from mtls_devcluster.cluster import Kubectl, KubectlError
 Manifest = dict[str, Any]
 
 API_VERSION = "mtls.clb-operator.dev/v1alpha1"
+LEFT_ALONE = {"mtls.clb-operator.dev/paused": "true"}
+"""An operator may be running in the same cluster, and would write a status of its own."""
 
 AUTHORITY: Manifest = {
     "apiVersion": API_VERSION,
     "kind": "CertificateAuthority",
-    "metadata": {"name": "clients"},
+    "metadata": {"name": "clients", "annotations": LEFT_ALONE},
     "spec": {"subject": {"commonName": "Acme Client Root"}},
 }
 CLIENT_CERT: Manifest = {
     "apiVersion": API_VERSION,
     "kind": "ClientCert",
-    "metadata": {"name": "payments"},
+    "metadata": {"name": "payments", "annotations": LEFT_ALONE},
     "spec": {"caRef": {"name": "clients"}},
 }
 ROUTE: Manifest = {"path": "/", "backends": [{"nodePort": 30080}]}
@@ -28,7 +30,7 @@ DOMAIN: Manifest = {"domain": "api.acme.example", "routes": [ROUTE]}
 LISTENER: Manifest = {
     "apiVersion": API_VERSION,
     "kind": "MutualTLSListener",
-    "metadata": {"name": "api"},
+    "metadata": {"name": "api", "annotations": LEFT_ALONE},
     "spec": {
         "loadBalancer": {"id": "lb-1a2b3c4d", "region": "ap-guangzhou"},
         "tls": {"caRef": {"name": "clients"}},
