@@ -23,11 +23,14 @@ from clb_simulator.errors import ApiError, missing_parameter
 from clb_simulator.faults import Occasion
 from clb_simulator.foreign import ForeignActor
 from clb_simulator.interference import BAD_GATEWAY_PAGE, ConnectionBreaks, GatewayAnswers, Interference
+from clb_simulator.keyring import Keyring
 from clb_simulator.params import Json
+from clb_simulator.query import read_query
 from clb_simulator.schema import PRODUCTS, check_request, fill_reply
 from clb_simulator.throttle import Throttle
 
 log: Final = logging.getLogger(__name__)
+_METHODS: Final = ("GET", "POST")
 MAX_BODY: Final = 10 * 1024 * 1024
 _ROOT_DOMAIN: Final = "tencentcloudapi.com"
 _CLB_THROTTLED: Final = "RequestLimitExceeded"
@@ -64,7 +67,7 @@ class Front:
         self.throttled = throttled
         self._engine = engine
         self._calls = calls
-        self._keys = keys
+        self._keys = Keyring(keys, engine.store)
         self._foreign = foreign
         self._throttle = Throttle()
 
@@ -97,7 +100,7 @@ class Front:
     def _interference(self, request: web.Request) -> Interference:
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            service = _service(headers, parse_authorization(headers.get("authorization")))
+            service = _service(headers, parse_authorization(headers))
             action = _route(service, headers)
         except ApiError:
             # It is refused further on, and a fault must not hide that.
@@ -122,7 +125,7 @@ class Front:
             log.exception("an action broke off", extra={"action": progress.action, "request_id": request_id})
             error = ApiError("InternalError", "An internal error has occurred. Retry your request.")
         if error is not None:
-            payload = failure(error, request_id)
+            payload = failure(error, request_id, request.headers.get("X-TC-Language"))
         self._record(progress, request_id, error, interference.names)
         # Set as a header: aiohttp would add a charset, and clients then miss errors.
         return web.Response(body=payload, headers={"Content-Type": "application/json"})
@@ -134,7 +137,7 @@ class Front:
         headers = signed.headers
         progress.action = headers.get("x-tc-action", "")
         progress.region = headers.get("x-tc-region", "")
-        scope = parse_authorization(headers.get("authorization"))
+        scope = parse_authorization(headers)
         progress.secret_id = scope.secret_id
         progress.service = service = _service(headers, scope)
         action = _route(service, headers)
@@ -144,7 +147,7 @@ class Front:
         now = self._engine.clock.now() + interference.skew()
         key = authenticate(signed, scope, service=service, keys=self._keys, now=now)
         self._admit(key, action, progress)
-        progress.body = _parse_body(signed.body)
+        progress.body = _parse_parameters(signed, service, progress.action)
         interference.before_action(progress.body)
         params = check_request(service, progress.action, progress.body)
         reply = await self._engine.perform(
@@ -180,16 +183,14 @@ class Front:
 
 
 async def _signed_request(request: web.Request) -> SignedRequest:
-    if request.method != "POST":
-        raise ApiError(
-            "UnsupportedProtocol", f"clb-simulator takes POST with a JSON body, not {request.method}."
-        )
+    if request.method not in _METHODS:
+        raise ApiError("UnsupportedProtocol", f"The API takes GET and POST, not {request.method}.")
     headers = {name.lower(): value for name, value in request.headers.items()}
     if not all(value.isascii() for value in headers.values()):
         raise ApiError("InvalidParameter", "A header of the request is not ASCII.")
     return SignedRequest(
         method=request.method,
-        query=request.query_string,
+        query=request.rel_url.raw_query_string,
         headers=headers,
         body=await request.read(),
     )
@@ -212,6 +213,10 @@ def _route(service: str, headers: Mapping[str, str]) -> Action:
     if version != PRODUCTS[service].version:
         raise ApiError("NoSuchVersion", f"The version {version} of {service} does not exist.")
     return find_action(service, headers["x-tc-action"])
+
+
+def _parse_parameters(signed: SignedRequest, service: str, action: str) -> Json:
+    return read_query(service, action, signed.query) if signed.method == "GET" else _parse_body(signed.body)
 
 
 def _parse_body(body: bytes) -> Json:

@@ -11,9 +11,9 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
-from clb_simulator.errors import ApiError, missing_parameter
+from clb_simulator.errors import ApiError, missing_parameter, secret_id_not_found, signature_failure
 
 ALGORITHM: Final = "TC3-HMAC-SHA256"
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
@@ -57,14 +57,30 @@ class Scope:
     signature: str
 
 
-def parse_authorization(value: str | None) -> Scope:
-    """Read an Authorization header.
+class Keys(Protocol):
+    """Where keys are found."""
+
+    def get(self, secret_id: str) -> SecretKey | None:
+        """Return the key with this id, or None."""
+
+
+UNSIGNED: Final = Scope("", "", "sts", "", "")
+"""What a request claims that needs no signature."""
+_UNSIGNED_ACTION: Final = "AssumeRoleWithWebIdentity"
+_NOBODY: Final = SecretKey("", "", "")
+
+
+def parse_authorization(headers: Mapping[str, str]) -> Scope:
+    """Read the Authorization header of a request; `SKIP` is legal for exactly one action.
 
     Raises:
         ApiError: MissingParameter without one, AuthFailure.InvalidAuthorization for another form.
     """
+    value = headers.get("authorization")
     if not value:
         raise missing_parameter("Authorization")
+    if value == "SKIP" and headers.get("x-tc-action") == _UNSIGNED_ACTION:
+        return UNSIGNED
     match = _AUTHORIZATION.fullmatch(value.strip())
     if match is None:
         raise ApiError(
@@ -74,9 +90,9 @@ def parse_authorization(value: str | None) -> Scope:
 
 
 def authenticate(
-    request: SignedRequest, scope: Scope, *, service: str, keys: Mapping[str, SecretKey], now: dt.datetime
+    request: SignedRequest, scope: Scope, *, service: str, keys: Keys, now: dt.datetime
 ) -> SecretKey:
-    """Return the key that signed the request for `service`.
+    """Return the key that signed the request for `service`; nobody's for one that needs no signature.
 
     Raises:
         ApiError: of the AuthFailure family, as documented for each cause.
@@ -87,20 +103,16 @@ def authenticate(
             "AuthFailure.SignatureExpire",
             "Signature expired. Timestamp and server time differ by more than five minutes.",
         )
+    if scope is UNSIGNED and service == UNSIGNED.service:
+        return _NOBODY
     key = keys.get(scope.secret_id)
     if key is None:
-        raise ApiError(
-            "AuthFailure.SecretIdNotFound",
-            "The SecretId is not found, please ensure that your SecretId is correct.",
-        )
+        raise secret_id_not_found()
     _check_token(key, request.headers.get("x-tc-token"), now)
     in_scope = scope.date == timestamp.strftime("%Y-%m-%d") and scope.service == service
     expected = sign(request, scope, key.secret_key)
     if not in_scope or not hmac.compare_digest(expected, scope.signature):
-        raise ApiError(
-            "AuthFailure.SignatureFailure",
-            "The provided credentials could not be validated. Please check your signature is correct.",
-        )
+        raise signature_failure()
     return key
 
 

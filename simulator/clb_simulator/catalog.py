@@ -25,8 +25,9 @@ from clb_simulator.clb import (
 from clb_simulator.errors import ApiError
 from clb_simulator.schema import is_defined
 from clb_simulator.ssl import certificates, deletion
-from clb_simulator.sts import identity
+from clb_simulator.sts import identity, roles
 from clb_simulator.tag import resources
+from clb_simulator.vpc import addresses
 
 ACTIONS: Final[Mapping[str, Mapping[str, Action]]] = {
     "clb": {
@@ -45,8 +46,9 @@ ACTIONS: Final[Mapping[str, Mapping[str, Action]]] = {
         **quota.ACTIONS,
     },
     "ssl": {**certificates.ACTIONS, **deletion.ACTIONS},
-    "sts": {**identity.ACTIONS},
+    "sts": {**identity.ACTIONS, **roles.ACTIONS},
     "tag": {**resources.ACTIONS},
+    "vpc": {**addresses.ACTIONS},
 }
 
 

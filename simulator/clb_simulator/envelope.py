@@ -21,8 +21,9 @@ def success(reply: Object, request_id: str) -> bytes:
     return json.dumps({"Response": {**reply, "RequestId": request_id}}, ensure_ascii=False).encode()
 
 
-def failure(error: ApiError, request_id: str) -> bytes:
-    """Return the body of a refusal."""
-    body = {"Error": {"Code": error.code, "Message": error.message}, "RequestId": request_id}
+def failure(error: ApiError, request_id: str, language: str | None = None) -> bytes:
+    """Return the body of a refusal, in the language that the request asks for where it is known."""
+    told = {"Code": error.code, "Message": error.message_in(language)}
+    body = {"Error": told, "RequestId": request_id}
     # A message may quote what cannot be encoded.
     return json.dumps({"Response": body}, ensure_ascii=False).encode(errors="replace")

@@ -8,6 +8,7 @@ our own, so clients must match on the code.
 from collections.abc import Iterable
 from typing import Final
 
+CHINESE: Final = "zh-CN"
 RESOURCE_IN_OPERATING: Final = "FailedOperation.ResourceInOperating"
 
 
@@ -16,18 +17,42 @@ class ApiError(Exception):
 
     Attributes:
         code: the error code, for example `InvalidParameter.LBIdNotFound`.
-        message: the sentence that goes with it.
+        message: the sentence that goes with it, in English.
+        chinese: the same in Chinese, where that wording is known.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, chinese: str | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.chinese = chinese
+
+    def message_in(self, language: str | None) -> str:
+        """Return the message in the language of an X-TC-Language header, or in English."""
+        return self.chinese if self.chinese and language == CHINESE else self.message
 
 
 def missing_parameter(path: str) -> ApiError:
     """A required field, or a common header such as Region, is absent."""
     return ApiError("MissingParameter", f"The request is missing a required parameter `{path}`.")
+
+
+def secret_id_not_found() -> ApiError:
+    """The key does not exist or is disabled. Both wordings were seen."""
+    return ApiError(
+        "AuthFailure.SecretIdNotFound",
+        "The SecretId is not found, please ensure that your SecretId is correct.",
+        "SecretId不存在，请输入正确的密钥。",  # noqa: RUF001
+    )
+
+
+def signature_failure() -> ApiError:
+    """The signature is not the request's. Both wordings were seen."""
+    return ApiError(
+        "AuthFailure.SignatureFailure",
+        "The provided credentials could not be validated. Please check your signature is correct.",
+        "请求签名验证失败，请检查您的签名计算是否正确。",  # noqa: RUF001
+    )
 
 
 def unknown_parameter(path: str) -> ApiError:

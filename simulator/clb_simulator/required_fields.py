@@ -1,7 +1,8 @@
 """Which fields of a request are required, by the SDK's class name.
 
 Pure. The Python SDK documents types and not this, so the names are written down here from the API
-definitions (sections CLB v20180317, SSL v20191205, STS v20180813 and Tag v20180813). Used by `schema`.
+definitions (sections CLB v20180317, SSL v20191205, STS v20180813, Tag v20180813
+and VPC v20170312). Used by `schema`.
 """
 
 from collections.abc import Mapping
@@ -59,6 +60,8 @@ STS: Final[Mapping[str, tuple[str, ...]]] = {
     "AssumeRoleWithWebIdentityRequest": ("ProviderId", "WebIdentityToken", "RoleArn", "RoleSessionName"),
     "Tag": ("Key", "Value"),
 }
+
+VPC: Final[Mapping[str, tuple[str, ...]]] = {"Filter": ("Name", "Values")}
 
 TAG: Final[Mapping[str, tuple[str, ...]]] = {
     "DescribeResourceTagsByResourceIdsRequest": (

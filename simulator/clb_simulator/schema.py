@@ -45,6 +45,7 @@ PRODUCTS: Final[Mapping[str, Product]] = {
     "ssl": Product("ssl", "2019-12-05", "tencentcloud.ssl.v20191205.models", required_fields.SSL),
     "sts": Product("sts", "2018-08-13", "tencentcloud.sts.v20180813.models", required_fields.STS),
     "tag": Product("tag", "2018-08-13", "tencentcloud.tag.v20180813.models", required_fields.TAG),
+    "vpc": Product("vpc", "2017-03-12", "tencentcloud.vpc.v20170312.models", required_fields.VPC, True),  # noqa: FBT003
 }
 
 

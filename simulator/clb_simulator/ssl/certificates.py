@@ -26,7 +26,15 @@ def certificate_of(call: Call, params: Params) -> Certificate:
     Raises:
         ApiError: FailedOperation.CertificateNotFound.
     """
-    certificate_id = params.required_text("CertificateId")
+    return existing_certificate(call, params.required_text("CertificateId"))
+
+
+def existing_certificate(call: Call, certificate_id: str) -> Certificate:
+    """Return a certificate by its id.
+
+    Raises:
+        ApiError: FailedOperation.CertificateNotFound.
+    """
     found = call.store.certificates.get(certificate_id)
     if found is None or found.deleted:
         raise certificate_not_found(certificate_id)

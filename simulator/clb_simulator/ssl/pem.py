@@ -39,7 +39,9 @@ def parse_chain(text: str, *, allow_edges: bool) -> tuple[x509.Certificate, ...]
         raise _unparsable("the text begins or ends with blanks or newlines")
     body = text.strip()
     if body.startswith(_BEGIN) and "\n" not in body:
-        raise ApiError("FailedOperation.CertificateInvalid", "证书格式错误。")
+        raise ApiError(
+            "FailedOperation.CertificateInvalid", "The certificate format is incorrect.", "证书格式错误。"
+        )
     blocks = _BLOCK.findall(body)
     if not blocks or "".join(blocks) != body:
         raise _unparsable("the text is not a sequence of PEM certificates")

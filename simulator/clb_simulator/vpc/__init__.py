@@ -1,0 +1,1 @@
+"""The VPC product, API version 2017-03-12."""
