@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -59,13 +59,13 @@ class Config(_Section):
     """What marks cloud objects as this cluster's; default: the uid of the namespace kube-system."""
     cloud: CloudSection = CloudSection()
     load_balancer_access: AccessSection = AccessSection()
-    resync_interval: Duration = timedelta(minutes=10)
+    resync_interval: Annotated[Duration, Field(ge=timedelta(seconds=10))] = timedelta(minutes=10)
     """How often every object is compared with the cloud without being called."""
     workers: Annotated[int, Field(ge=1, le=64)] = 8
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Port of the liveness probe; 0 = none."""
     health_address: str = "0.0.0.0"  # noqa: S104 - a pod is probed from outside
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
 class Credentials(_Section):

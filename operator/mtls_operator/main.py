@@ -102,6 +102,7 @@ async def _run(config: Config, credentials: Credentials) -> None:
 
 
 def _assemble(config: Config, api: Api, cloud: CloudApi, cluster: str) -> kopf.OperatorRegistry:
+    queue: KeyedQueue[Key] = KeyedQueue()
     clock = SystemClock()
     kube, view = KubeClient(api), ClusterView(api)
     recorder = EventRecorder(api, clock, instance=_instance())
@@ -114,7 +115,7 @@ def _assemble(config: Config, api: Api, cloud: CloudApi, cluster: str) -> kopf.O
         view=view,
         balancers=balancers,
         store=store,
-        certificates=ServerCertificates(kube, signers, clock),
+        certificates=ServerCertificates(kube, signers, clock, queue.add),
         observer=Observer(balancers, store, clock, cluster=cluster),
         executor=Executor(balancers, store),
         access=BalancerAccess(
@@ -125,7 +126,6 @@ def _assemble(config: Config, api: Api, cloud: CloudApi, cluster: str) -> kopf.O
         cluster=cluster,
     )
     requests = ClientCertBehaviour(kube, signers, clock)
-    queue: KeyedQueue[Key] = KeyedQueue()
     loop = Loop(
         queue,
         {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mtls_operator.api.authority import CertificateAuthority
     from mtls_operator.api.client_cert import ClientCert
     from mtls_operator.api.listener import MutualTLSListener
-    from mtls_operator.api.meta import ObjectRef
+    from mtls_operator.api.meta import Key, ObjectRef
     from mtls_operator.api.resource import Resource, Status
     from mtls_operator.core.actions import NewRule, RoutedTarget
     from mtls_operator.core.cloud import (
@@ -41,6 +41,14 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the time, aware and in UTC."""
+        ...
+
+
+class Wake(Protocol):
+    """The work queue, for those who only add to it."""
+
+    async def __call__(self, key: Key) -> None:
+        """Have a pass made over an object soon."""
         ...
 
 
@@ -269,5 +277,5 @@ class LoadBalancers(Protocol):
         listener: ListenerId,
         targets: Sequence[tuple[LocationId, Endpoint]],
     ) -> None:
-        """Unbind targets; those that are gone already are fine."""
+        """Unbind targets."""
         ...

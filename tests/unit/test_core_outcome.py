@@ -46,12 +46,13 @@ def test_a_person_has_to_act(error: errors.OperatorError, reason: Reason) -> Non
 
 @pytest.mark.parametrize(("error", "reason"), [row[1:] for row in WAITING], ids=[row[0] for row in WAITING])
 def test_it_is_tried_again_with_growing_delays(error: errors.OperatorError, reason: Reason) -> None:
-    assert verdict(error, 3) == Waiting(reason=reason, message=str(error), after=timedelta(seconds=8))
+    eight = timedelta(seconds=8)
+    assert verdict(error, 3) == Waiting(reason=reason, message=str(error), after=eight, failed=True)
 
 
-def test_what_is_not_ready_waits_for_its_event() -> None:
+def test_what_is_not_ready_waits_for_its_event_and_looks_again_in_case_that_was_lost() -> None:
     assert verdict(errors.NotReady(Reason.AUTHORITY_NOT_FOUND, "x"), 3) == Waiting(
-        reason=Reason.AUTHORITY_NOT_FOUND, message="x", after=None
+        reason=Reason.AUTHORITY_NOT_FOUND, message="x", after=STUCK_RETRY
     )
 
 

@@ -27,11 +27,11 @@ from mtls_operator.core.cloud import MutualBinding
 from mtls_operator.core.target_plan import plan_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from mtls_operator.core.actions import Action, Tls
-    from mtls_operator.core.cloud import Listener, Rule, TlsBinding
+    from mtls_operator.core.cloud import CertId, Listener, Rule, TlsBinding
     from mtls_operator.core.desired import DesiredDomain, DesiredListener, DesiredRoute, ObservedListener
 
 
@@ -47,6 +47,34 @@ def plan_listener(desired: DesiredListener, observed: ObservedListener, now: dat
     found += plan_targets(desired, observed, now)
     found += [actions.DeleteCertificate(certificate=certificate) for certificate in observed.unused]
     return Plan(tuple(sorted(found, key=lambda action: action.stage)))
+
+
+def plan_closing(sni: bool, admitted: Mapping[str, CertId], listener: Listener) -> Plan:  # noqa: FBT001
+    """Return what closes open doors when the rest of the manifest cannot be done now.
+
+    Args:
+        sni: whether the domains carry the certificates.
+        admitted: whom to admit, by domain; the key `""` is the listener's own.
+        listener: what is there; the server certificates that are bound stay.
+    """
+    found: list[Action] = []
+    if not sni and "" in admitted:
+        binding = _with_current(listener.tls, admitted[""])
+        if binding is not None:
+            found.append(actions.CloseListener(listener=listener.id, binding=binding))
+    elif sni:
+        for rule in listener.rules:
+            binding = _with_current(rule.tls, admitted[rule.domain]) if rule.domain in admitted else None
+            if binding is not None:
+                close = actions.CloseDomain(listener=listener.id, domain=rule.domain, binding=binding)
+                found.append(close)
+    return Plan(tuple(dict.fromkeys(found)))
+
+
+def _with_current(current: TlsBinding | None, ca: CertId) -> MutualBinding | None:
+    if current is None or current.admits_only(ca) or current.certificate_id is None:
+        return None
+    return MutualBinding(server=current.certificate_id, ca=ca)
 
 
 def _uploads(desired: DesiredListener, observed: ObservedListener) -> Iterator[Action]:

@@ -30,11 +30,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Not there yet, and nobody needs to act: shown as Reconciling."""
+    """Not there yet, and nobody needs to act: shown as Reconciling.
+
+    Attributes:
+        failed: something went wrong, so the next wait is longer; else something is only awaited.
+    """
 
     reason: Reason
     message: str
     after: timedelta | None = None
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +94,7 @@ def verdict(error: errors.OperatorError, attempts: int) -> Outcome:
     """
     text = str(error)
     if isinstance(error, errors.NotReady):
-        return Waiting(reason=Reason(error.reason), message=text, after=error.retry_after)
+        return Waiting(reason=Reason(error.reason), message=text, after=error.retry_after or STUCK_RETRY)
     if isinstance(error, errors.ReasonedError):
         return Stuck(reason=Reason(error.reason), message=text, after=STUCK_RETRY)
     for kind, reason in _STUCK:
@@ -97,5 +102,5 @@ def verdict(error: errors.OperatorError, attempts: int) -> Outcome:
             return Stuck(reason=reason, message=text, after=STUCK_RETRY)
     for kind, reason in _WAITING:
         if isinstance(error, kind):
-            return Waiting(reason=reason, message=text, after=backoff(attempts))
-    return Waiting(reason=Reason.INTERNAL_ERROR, message=text, after=backoff(attempts))
+            return Waiting(reason=reason, message=text, after=backoff(attempts), failed=True)
+    return Waiting(reason=Reason.INTERNAL_ERROR, message=text, after=backoff(attempts), failed=True)

@@ -11,7 +11,7 @@ from mtls_operator.api.authority import AuthorityStatus, RootGeneration, UploadP
 from mtls_operator.api.subject import DeletionPolicy
 from mtls_operator.core import authority as core
 from mtls_operator.core.authority import Step
-from mtls_operator.core.cloud import CertificateKind, CertificateOwner, Fingerprint
+from mtls_operator.core.cloud import CertId, CertificateKind, CertificateOwner, Fingerprint
 from mtls_operator.core.cluster import ConfigMap, Secret
 from mtls_operator.core.conditions import CLOUD_SYNCED, Aspect
 from mtls_operator.core.outcome import Done, Stuck, Waiting, verdict
@@ -30,7 +30,6 @@ from mtls_operator.reconcilers.uploads import delete_uploads
 if TYPE_CHECKING:
     from mtls_operator.api.authority import CertificateAuthority
     from mtls_operator.api.meta import ObjectRef
-    from mtls_operator.core.cloud import CertId
     from mtls_operator.core.outcome import Outcome
     from mtls_operator.ports import CertificateStore, Clock, Kube, View
     from mtls_operator.reconcilers.signers import Signers
@@ -125,8 +124,13 @@ class AuthorityBehaviour:
 
     async def _upload(self, authority: CertificateAuthority, issuer: Issuer) -> CertId | None:
         """Return the upload's id; None while no listener asks for it."""
-        if authority.spec.cloud.upload is UploadPolicy.NEVER or not self._admitting(authority):
+        if authority.spec.cloud.upload is UploadPolicy.NEVER:
             return None
+        if not self._admitting(authority):
+            # An upload that was needed once stays until the authority goes.
+            known = authority.status.active
+            kept = known.cloud_certificate_id if known is not None else None
+            return CertId(kept) if kept else None
         fingerprint = Fingerprint(inspect_certificate(issuer.certificate).fingerprint_sha256)
         for upload in await self._store.inventory():
             if upload.kind is CertificateKind.CA and upload.fingerprint == fingerprint:

@@ -74,7 +74,7 @@ class ClientCertBehaviour:
 
     async def _password(self, cert: ClientCert) -> str | None:
         ref = cert.spec.pkcs12.password_secret_ref
-        if ref is None:
+        if ref is None or not cert.spec.pkcs12.enabled:
             return None
         secret = await self._kube.get_secret(ObjectRef(cert.metadata.namespace, ref.name))
         return core.referenced_password(cert, secret)
@@ -83,6 +83,7 @@ class ClientCertBehaviour:
         self, wanted: Wanted, work: Work, secret: Secret | None, stored: StoredLeaf | None, signer: Signer
     ) -> tuple[Secret, StoredLeaf | None]:
         if work.issue is not None or stored is None:
+            signer.require_may_issue()
             chain, key = await issue(wanted.leaf, signer.issuer, stored, self._clock.now())
         else:
             chain, key = stored.chain, stored.key

@@ -59,12 +59,8 @@ class Executor:
         match action:
             case actions.UploadServerCertificate():
                 await self._upload(action, at)
-            case actions.CloseListener():
-                await self._balancers.bind_listener(lb, action.listener, action.binding)
-            case actions.CloseDomain():
-                await self._balancers.change_domain(
-                    lb, action.listener, action.domain, binding=action.binding, http2=None, make_default=False
-                )
+            case actions.CloseListener() | actions.CloseDomain():
+                await self.close(action, lb)
             case actions.CreateListener():
                 binding = at.resolve(action.tls) if action.tls is not None else None
                 await self._balancers.create_listener(
@@ -102,6 +98,15 @@ class Executor:
                 await self._store.delete(action.certificate)
             case _:
                 assert_never(action)
+
+    async def close(self, action: actions.CloseListener | actions.CloseDomain, lb: LoadBalancer) -> None:
+        """Close an open door; nothing else has to be known for it."""
+        if isinstance(action, actions.CloseListener):
+            await self._balancers.bind_listener(lb, action.listener, action.binding)
+            return
+        await self._balancers.change_domain(
+            lb, action.listener, action.domain, binding=action.binding, http2=None, make_default=False
+        )
 
     async def _upload(self, action: actions.UploadServerCertificate, at: Round) -> None:
         material = at.bindings.material[action.fingerprint]

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.listener_status import ListenerStatus
 from mtls_operator.api.subject import DeletionPolicy
+from mtls_operator.core.actions import CloseDomain, CloseListener
 from mtls_operator.core.build import build_listener, listener_name
 from mtls_operator.core.cloud import CertificateOwner, LoadBalancerId
 from mtls_operator.core.conditions import CERTIFICATES_SYNCED, PROGRAMMED, Aspect
-from mtls_operator.core.listener_plan import plan_listener
+from mtls_operator.core.listener_plan import plan_closing, plan_listener
 from mtls_operator.core.listener_status import backends_aspect, domain_statuses, healthy_text
 from mtls_operator.core.outcome import Done, Waiting
 from mtls_operator.core.reasons import Reason
-from mtls_operator.errors import NotReady, SpecError
+from mtls_operator.errors import NotReady, OperatorError, SpecError
 from mtls_operator.reconcilers.execute import Round
 from mtls_operator.reconcilers.passes import Result
 from mtls_operator.reconcilers.uploads import delete_uploads
@@ -86,10 +87,24 @@ class ListenerBehaviour:
         balancer = await self._balancer(resource)
         if not resource.metadata.has_finalizer:
             await self._kube.add_finalizer(resource)
-        bindings = await self._certificates.ensure(resource, await self._store.inventory())
-        desired = self._desired(resource, bindings)
+        try:
+            bindings = await self._certificates.ensure(resource, await self._store.inventory())
+            desired = self._desired(resource, bindings)
+        except OperatorError:
+            await self._close_doors(resource, balancer)
+            raise
         listener = await self._rounds(resource, balancer, desired, bindings)
         return await self._result(resource, balancer, desired, bindings, listener)
+
+    async def _close_doors(self, resource: MutualTLSListener, balancer: LoadBalancer) -> None:
+        """Close what stands open even though the manifest cannot be done: a door waits for nobody."""
+        listener = await self._observer.find(resource, balancer)
+        if listener is None:
+            return
+        admitted = await self._certificates.admissions(resource)
+        for action in plan_closing(resource.spec.sni, admitted, listener).actions:
+            if isinstance(action, CloseListener | CloseDomain):
+                await self._executor.close(action, balancer)
 
     async def _balancer(self, resource: MutualTLSListener) -> LoadBalancer:
         wanted = resource.spec.load_balancer

@@ -11,7 +11,7 @@ import logging
 import random
 from typing import TYPE_CHECKING, Protocol
 
-from mtls_operator.core.outcome import Done, Outcome, backoff
+from mtls_operator.core.outcome import Done, Outcome, Waiting, backoff
 from mtls_operator.errors import OperatorError
 from mtls_operator.reconcilers.queue import QueueClosed
 
@@ -87,11 +87,12 @@ class Loop:
         return _jittered(backoff(attempts).total_seconds())
 
     def _next(self, key: Key, outcome: Outcome, attempts: int) -> float:
-        if isinstance(outcome, Done):
-            self._attempts.pop(key, None)
-        else:
+        if not isinstance(outcome, Done):
             log.info("%s: %s: %s", key, outcome.reason, outcome.message)
+        if isinstance(outcome, Waiting) and outcome.failed:
             self._attempts[key] = attempts + 1
+        else:
+            self._attempts.pop(key, None)
         resync = self._resync * (1 + random.uniform(-_SPREAD, _SPREAD))  # noqa: S311 - spreading, not secrecy
         return resync if outcome.after is None else min(resync, outcome.after.total_seconds())
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mtls_operator.core.cluster import Secret
     from mtls_operator.core.leaf import StoredLeaf, WantedLeaf
     from mtls_operator.core.server_cert import Slot
-    from mtls_operator.ports import Clock, Kube
+    from mtls_operator.ports import Clock, Kube, Wake
     from mtls_operator.reconcilers.signers import Signer, Signers
 
 
@@ -63,10 +63,11 @@ class Bindings:
 class ServerCertificates:
     """Issues and renews server certificates."""
 
-    def __init__(self, kube: Kube, signers: Signers, clock: Clock) -> None:
+    def __init__(self, kube: Kube, signers: Signers, clock: Clock, wake: Wake) -> None:
         self._kube = kube
         self._signers = signers
         self._clock = clock
+        self._wake = wake
 
     async def ensure(self, listener: MutualTLSListener, uploads: Collection[CloudCertificate]) -> Bindings:
         """Return the bindings that the manifest asks for; Secrets are written where they differ.
@@ -106,12 +107,32 @@ class ServerCertificates:
         uploaded = {upload.id: upload.fingerprint for upload in uploads if upload.kind is CertificateKind.CA}
         ca = active.cloud_certificate_id if active is not None else None
         if active is None or ca is None or uploaded.get(CertId(ca)) != active.fingerprint_sha256:
+            # Its own pass uploads; one that was deleted in the console would else wait for the resync.
+            await self._wake(authority.key)
             raise NotReady(
                 Reason.AUTHORITY_NOT_READY,
                 f"the certificate of CertificateAuthority {slot.admits} is not in the cloud yet; "
                 "its own status says why",
             )
         return CertId(ca)
+
+    async def admissions(self, listener: MutualTLSListener) -> dict[str, CertId]:
+        """Return whom the listener has to admit as far as that is known, by domain.
+
+        What its authority says now, else what the status remembers. Nothing is checked or written:
+        it serves to close a door when the rest of the manifest cannot be done.
+        """
+        known = {domain.domain: domain.ca_certificate_id for domain in listener.status.domains}
+        remembered = next(iter(known.values()), None)
+        found: dict[str, CertId] = {}
+        for slot in core.slots(listener):
+            authority = await self._kube.get_authority(slot.admits)
+            active = authority.status.active if authority is not None else None
+            ca = active.cloud_certificate_id if active is not None else None
+            ca = ca or (known.get(slot.domain) if slot.domain else remembered)
+            if ca is not None:
+                found[slot.domain] = CertId(ca)
+        return found
 
     async def _authority(self, listener: MutualTLSListener, ref: ObjectRef) -> CertificateAuthority:
         authority = await self._signers.authority(ref)
@@ -152,6 +173,7 @@ class ServerCertificates:
         stored: StoredLeaf | None,
         signer: Signer,
     ) -> tuple[Secret, StoredLeaf]:
+        signer.require_may_issue()
         chain, key = await issue(wanted, signer.issuer, stored, self._clock.now())
         rendered = await asyncio.to_thread(
             core.render_server_secret,

@@ -33,6 +33,18 @@ class Signer:
     generation: int
     roots: tuple[x509.Certificate, ...]
 
+    def require_may_issue(self) -> None:
+        """Refuse to issue for an authority that is going; what it has issued goes on being used.
+
+        Raises:
+            NotReady: it is being deleted.
+        """
+        if self.authority.metadata.is_deleting:
+            raise NotReady(
+                Reason.AUTHORITY_NOT_READY,
+                f"CertificateAuthority {self.authority.ref} is being deleted and issues nothing any more",
+            )
+
 
 class Signers:
     """Finds authorities and their keys."""
@@ -70,8 +82,6 @@ class Signers:
             SpecError: its key is damaged.
         """
         ref, active = authority.ref, authority.status.active
-        if authority.metadata.is_deleting:
-            raise NotReady(Reason.AUTHORITY_NOT_READY, f"CertificateAuthority {ref} is being deleted")
         secret = await self._kube.get_secret(key_secret(authority)) if active is not None else None
         if active is None or secret is None:
             raise NotReady(

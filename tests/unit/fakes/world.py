@@ -35,6 +35,7 @@ class World:
 
     def __init__(self) -> None:
         self.faults = Faults()
+        self.woken: list[Key] = []
         self.clock = FakeClock(START)
         self.kube = FakeKube(self.faults, self.clock)
         self.view = FakeView(self.kube)
@@ -60,7 +61,7 @@ class World:
             view=view,
             balancers=self.balancers,
             store=self.store,
-            certificates=ServerCertificates(kube, signers, clock),
+            certificates=ServerCertificates(kube, signers, clock, self.woken_up),
             observer=Observer(self.balancers, self.store, clock, cluster=CLUSTER),
             executor=Executor(self.balancers, self.store),
             access=BalancerAccess(),
@@ -73,6 +74,10 @@ class World:
             Kind.CLIENT_CERT: Reconciler(ClientCertBehaviour(kube, signers, clock), kube, recorder, clock),
             Kind.MUTUAL_TLS_LISTENER: Reconciler(listeners, kube, recorder, clock),
         }
+
+    async def woken_up(self, key: Key) -> None:
+        """What a reconciler asks of the queue: remembered, since passes are made by hand here."""
+        self.woken.append(key)
 
     def apply(self, *manifests: Manifest) -> None:
         for manifest in manifests:

@@ -190,7 +190,7 @@ class CloudLoadBalancers:
         listener: ListenerId,
         targets: Sequence[tuple[LocationId, Endpoint]],
     ) -> None:
-        """Unbind targets, in batches of 500; those that are gone already are fine."""
+        """Unbind targets, in batches of 500; one that is gone by now is not there at the next look."""
         for chunk in _chunks(targets, MOST_TARGETS):
             entries: Json = [
                 {"ListenerId": listener, "LocationId": location, **shapes.write_target(endpoint)}

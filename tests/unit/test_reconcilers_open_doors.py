@@ -1,0 +1,96 @@
+"""A door that stands open is closed although nothing else of the manifest can be done."""
+
+from dataclasses import replace
+
+from builders import authority_manifest, domain_manifest, listener_manifest, node
+from unit.fakes.world import BALANCER, World
+
+from mtls_operator.api.meta import Kind, ObjectRef
+from mtls_operator.core.cloud import Listener, TlsBinding
+
+CA_KEY = ObjectRef("edge", "clients-ca-key")
+
+
+async def settled(**spec: object) -> World:
+    world = World()
+    world.view.held_nodes = [node(1), node(2)]
+    world.apply(authority_manifest(), listener_manifest(**spec))
+    await world.settle()
+    return world
+
+
+def ours(world: World) -> Listener:
+    (listener,) = world.balancers.on(BALANCER)
+    return listener
+
+
+def one_way(binding: TlsBinding | None) -> TlsBinding:
+    assert binding is not None
+    return replace(binding, mutual=False, ca_certificate_id=None)
+
+
+async def test_it_is_closed_while_the_authoritys_key_is_missing() -> None:
+    world = await settled()
+    closed = ours(world).tls
+    world.balancers.edit(ours(world).id, lambda known: replace(known, tls=one_way(known.tls)))
+    del world.kube.secrets[CA_KEY]
+    await world.pass_over_all()
+    assert ours(world).tls == closed
+    ready = world.condition(Kind.MUTUAL_TLS_LISTENER, "api", "Ready")
+    assert ready is not None
+    assert ready["reason"] == "AuthorityNotReady"
+
+
+async def test_it_is_closed_when_the_authority_itself_is_gone_by_what_the_status_remembers() -> None:
+    world = await settled()
+    closed = ours(world).tls
+    world.balancers.edit(ours(world).id, lambda known: replace(known, tls=one_way(known.tls)))
+    del world.kube.objects[Kind.CERTIFICATE_AUTHORITY, ObjectRef("edge", "clients")]
+    await world.pass_over_all()
+    assert ours(world).tls == closed
+
+
+async def test_with_sni_it_is_the_domain_that_is_closed() -> None:
+    world = await settled(
+        sni=True, domains=[domain_manifest("a.acme.example"), domain_manifest("b.acme.example")]
+    )
+    closed = [rule.tls for rule in ours(world).rules]
+
+    def open_the_second(known: Listener) -> Listener:
+        first, second = known.rules
+        return replace(known, rules=(first, replace(second, tls=one_way(second.tls))))
+
+    world.balancers.edit(ours(world).id, open_the_second)
+    del world.kube.secrets[CA_KEY]
+    await world.pass_over_all()
+    assert [rule.tls for rule in ours(world).rules] == closed
+
+
+async def test_nothing_is_written_when_no_door_is_open() -> None:
+    world = await settled()
+    del world.kube.secrets[CA_KEY]
+    await world.pass_over_all()
+    before = len(world.faults.writes)
+    await world.reconcile(Kind.MUTUAL_TLS_LISTENER, "api")
+    assert len(world.faults.writes) == before
+
+
+async def test_an_authority_that_waits_to_be_deleted_lets_its_listener_follow_the_nodes() -> None:
+    world = await settled()
+    world.kube.delete(Kind.CERTIFICATE_AUTHORITY, ObjectRef("edge", "clients"))
+    world.view.held_nodes = [node(1), node(2), node(3)]
+    await world.settle()
+    assert len(ours(world).rules[0].targets) == 3
+    assert (Kind.CERTIFICATE_AUTHORITY, ObjectRef("edge", "clients")) in world.kube.objects
+
+
+async def test_an_upload_that_somebody_deleted_wakes_its_authority() -> None:
+    world = await settled()
+    world.store.uploads.clear()
+    await world.reconcile(Kind.MUTUAL_TLS_LISTENER, "api")
+    assert [key.kind for key in world.woken] == [Kind.CERTIFICATE_AUTHORITY]
+    await world.settle()
+    assert ours(world).tls is not None
+    ready = world.condition(Kind.MUTUAL_TLS_LISTENER, "api", "Ready")
+    assert ready is not None
+    assert ready["status"] == "True"
