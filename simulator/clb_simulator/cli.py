@@ -17,12 +17,23 @@ from pydantic import TypeAdapter, ValidationError
 from clb_simulator.auth import SecretKey
 from clb_simulator.dataplane.model import DataPlaneError
 from clb_simulator.dataplane.switches import Switches as DataPlaneSwitches
+from clb_simulator.provisioning import ProvisioningError
+from clb_simulator.scenario import Scenario, ScenarioError, read_scenario
 from clb_simulator.server import Address, Config, Server
 from clb_simulator.state import StateFileError
 from clb_simulator.switches import Switches
+from clb_simulator.working_directory import WorkingDirectoryError
 
 DEFAULT_UIN: Final = "100000000001"
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s)?")
+_REFUSALS: Final = (
+    StateFileError,
+    WorkingDirectoryError,
+    DataPlaneError,
+    ScenarioError,
+    ProvisioningError,
+    OSError,
+)
 
 
 class AddressType(click.ParamType[Address]):
@@ -68,6 +79,24 @@ def main() -> None:
 @click.option("--listen", "api", type=AddressType(), default="127.0.0.1:0", help="Where the API listens.")
 @click.option("--admin", type=AddressType(), default="127.0.0.1:0", help="Where the admin port listens.")
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="Keep the state in this file.")
+@click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the data plane keeps its files while it runs. [default: beside the state file]",
+)
+@click.option(
+    "--tls",
+    "tls_ca_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="CA_FILE",
+    help="Serve the API over TLS and write the CA of its certificate to this file.",
+)
+@click.option(
+    "--scenario",
+    "scenario_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What exists and goes wrong from the start, as YAML.",
+)
 @click.option("--secret-id", envvar="TENCENTCLOUD_SECRET_ID", help="Accepted key id; random when absent.")
 @click.option("--secret-key", envvar="TENCENTCLOUD_SECRET_KEY", help="Its secret; random when absent.")
 @click.option("--uin", default=DEFAULT_UIN, show_default=True, help="The account that the key belongs to.")
@@ -86,6 +115,9 @@ def serve(
     api: Address,
     admin: Address,
     state: Path | None,
+    directory: Path | None,
+    tls_ca_file: Path | None,
+    scenario_file: Path | None,
     secret_id: str | None,
     secret_key: str | None,
     uin: str,
@@ -107,19 +139,29 @@ def serve(
         click.echo(f"TENCENTCLOUD_SECRET_ID={key.secret_id}\nTENCENTCLOUD_SECRET_KEY={key.secret_key}")
     switches, data_plane_switches = _read_switches(assignments)
     config = Config(
+        scenario=_read_scenario(scenario_file),
         switches=switches,
         data_plane_switches=data_plane_switches,
         keys={key.secret_id: key},
         api=api,
         admin=admin,
         state_file=state,
+        directory=directory,
+        tls_ca_file=tls_ca_file,
         data_plane=data_plane,
         task_seconds=task_time,
         throttled=throttle,
     )
     try:
         asyncio.run(_serve(Server(config)))
-    except (StateFileError, DataPlaneError, OSError) as error:
+    except _REFUSALS as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _read_scenario(path: Path | None) -> Scenario | None:
+    try:
+        return read_scenario(path) if path else None
+    except ScenarioError as error:
         raise click.ClickException(str(error)) from error
 
 
