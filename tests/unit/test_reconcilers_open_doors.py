@@ -1,6 +1,7 @@
 """A door that stands open is closed although nothing else of the manifest can be done."""
 
 from dataclasses import replace
+from typing import Any
 
 from builders import authority_manifest, domain_manifest, listener_manifest, node
 from unit.fakes.world import BALANCER, World
@@ -11,7 +12,7 @@ from mtls_operator.core.cloud import Listener, TlsBinding
 CA_KEY = ObjectRef("edge", "clients-ca-key")
 
 
-async def settled(**spec: object) -> World:
+async def settled(**spec: Any) -> World:
     world = World()
     world.view.held_nodes = [node(1), node(2)]
     world.apply(authority_manifest(), listener_manifest(**spec))
