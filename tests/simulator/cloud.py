@@ -20,6 +20,7 @@ from tencentcloud.ssl.v20191205 import ssl_client_async
 from tencentcloud.sts.v20180813 import models as sts_models
 from tencentcloud.tag.v20180813 import models as tag_models
 from tencentcloud.tag.v20180813 import tag_client_async
+from tencentcloud.vpc.v20170312 import models as vpc_models
 
 from clb_simulator.server import Server
 
@@ -29,17 +30,34 @@ SECRET_KEY = "simulator-test-secret"
 UIN = "100000000001"
 
 
-class StsClient(AbstractClient):  # type: ignore[misc]
-    """The SDK has no asynchronous client for STS, so this is one on the same base."""
+class _OnSameBase(AbstractClient):  # type: ignore[misc]
+    """The SDK has no asynchronous client for some products, so these are some on the same base."""
 
+    _models: Any
+
+    def __getattr__(self, action: str) -> Any:
+        if not action[:1].isupper():
+            raise AttributeError(action)
+        reply = getattr(self._models, f"{action}Response")
+
+        async def call(request: Any) -> Any:
+            return await self.call_and_deserialize(action, request._serialize(), reply)
+
+        return call
+
+
+class StsClient(_OnSameBase):
     _apiVersion = "2018-08-13"  # noqa: N815
     _endpoint = "sts.tencentcloudapi.com"
     _service = "sts"
+    _models = sts_models
 
-    async def GetCallerIdentity(self, request: Any) -> Any:  # noqa: N802
-        return await self.call_and_deserialize(
-            "GetCallerIdentity", request._serialize(), sts_models.GetCallerIdentityResponse
-        )
+
+class VpcClient(_OnSameBase):
+    _apiVersion = "2017-03-12"  # noqa: N815
+    _endpoint = "vpc.tencentcloudapi.com"
+    _service = "vpc"
+    _models = vpc_models
 
 
 _PRODUCTS: dict[str, tuple[Any, Any]] = {
@@ -47,6 +65,7 @@ _PRODUCTS: dict[str, tuple[Any, Any]] = {
     "ssl": (ssl_client_async.SslClient, ssl_models),
     "sts": (StsClient, sts_models),
     "tag": (tag_client_async.TagClient, tag_models),
+    "vpc": (VpcClient, vpc_models),
 }
 _TASK_POLLS = 2000
 
@@ -107,14 +126,20 @@ class Cloud:
             await asyncio.sleep(0)
         raise AssertionError(f"task {task_id} does not end")
 
-    def client(self, product: str, region: str = REGION, *, secret_key: str = SECRET_KEY) -> Any:
-        key = (product, f"{region}/{secret_key}")
+    def client(
+        self, product: str, region: str = REGION, *, secret_key: str = SECRET_KEY, method: str = "POST"
+    ) -> Any:
+        key = (product, f"{region}/{secret_key}/{method}")
         if key not in self._clients:
-            endpoint = f"{self.server.api.host}:{self.server.api.port}"
-            profile = ClientProfile(httpProfile=HttpProfile(protocol="http", endpoint=endpoint))
             factory = _PRODUCTS[product][0]
+            profile = self.profile(method)
             self._clients[key] = factory(credential.Credential(SECRET_ID, secret_key), region, profile)
         return self._clients[key]
+
+    def profile(self, method: str = "POST") -> Any:
+        """How a client of the SDK reaches this simulator."""
+        endpoint = f"{self.server.api.host}:{self.server.api.port}"
+        return ClientProfile(httpProfile=HttpProfile(protocol="http", endpoint=endpoint, reqMethod=method))
 
     async def admin(self, method: str, path: str, **body: Any) -> Any:
         reply = await self.admin_client.request(method, path, json=body)

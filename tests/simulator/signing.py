@@ -13,7 +13,13 @@ from typing import Any
 import httpx
 from simulator.cloud import REGION, SECRET_ID, SECRET_KEY, Cloud
 
-VERSIONS = {"clb": "2018-03-17", "ssl": "2019-12-05", "sts": "2018-08-13", "tag": "2018-08-13"}
+VERSIONS = {
+    "clb": "2018-03-17",
+    "ssl": "2019-12-05",
+    "sts": "2018-08-13",
+    "tag": "2018-08-13",
+    "vpc": "2017-03-12",
+}
 
 
 @dataclass
