@@ -8,6 +8,7 @@ names none, such as a loopback address, the credential scope of the signature na
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,6 +82,9 @@ class Front:
         """Answer one request with HTTP 200 and an envelope, unless a fault was ordered."""
         interference = self._interference(request)
         try:
+            with suppress(web.HTTPRequestEntityTooLarge):
+                # A client that gives up takes the body with it, unless it has been read.
+                await request.read()
             await interference.on_request()
             response = await self._deliver(request, interference)
             if interference.duplicate is not None:
