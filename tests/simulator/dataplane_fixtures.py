@@ -63,14 +63,16 @@ class Authority:
     def pem(self) -> str:
         return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def issue(self, *names: str, kind: Literal["ec", "rsa"] = "ec") -> KeyPair:
+    def issue(
+        self, *names: str, kind: Literal["ec", "rsa"] = "ec", lifetime: timedelta = _LIFETIME
+    ) -> KeyPair:
         key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = (
             ec.generate_private_key(ec.SECP256R1())
             if kind == "ec"
             else rsa.generate_private_key(public_exponent=65537, key_size=2048)
         )
         leaf = (
-            _builder(names[0], self.name)
+            _builder(names[0], self.name, lifetime)
             .public_key(key.public_key())
             .add_extension(
                 x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
@@ -86,14 +88,14 @@ def _key_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
     ).decode()
 
 
-def _builder(subject: str, issuer: str) -> x509.CertificateBuilder:
+def _builder(subject: str, issuer: str, lifetime: timedelta = _LIFETIME) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .serial_number(x509.random_serial_number())
         .not_valid_before(_NOT_BEFORE)
-        .not_valid_after(_NOT_BEFORE + _LIFETIME)
+        .not_valid_after(_NOT_BEFORE + lifetime)
     )
 
 

@@ -107,11 +107,14 @@ class NginxDataPlane:
         await self._serve(listeners=listeners)
 
     async def use(self, switches: Switches) -> None:
-        """Serve the same listeners under other switches.
+        """Serve the same listeners under other switches, the form of refusal excepted.
 
         Raises:
             DataPlaneError: if they cannot be served so; what was served still is.
         """
+        if switches.refusal != self._switches.refusal:
+            # Another program would have to take over each listening socket, and requests would be lost.
+            raise DataPlaneError("The form of refusal is chosen when the data plane starts; start it anew.")
         await self._serve(switches=switches)
 
     def health(self, location_id: str, address: str, port: int) -> HealthState:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from clb_simulator.dataplane.model import Listener
 from clb_simulator.dataplane.nginx_files import TlsFiles
 from clb_simulator.dataplane.nginx_location import Target
-from clb_simulator.dataplane.nginx_server import Surroundings, listener_blocks
+from clb_simulator.dataplane.nginx_server import Surroundings, door, listener_blocks, terminated_outside
 from clb_simulator.dataplane.nginx_syntax import block
 from clb_simulator.dataplane.switches import Switches
+from clb_simulator.dataplane.tls_door import Door
 
 CONTROL_SOCKET = "control.sock"
 
@@ -48,13 +49,16 @@ _HTTP = (
     "proxy_set_header Connection $backend_connection;",
     "proxy_set_header Upgrade $http_upgrade;",
     "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
-    "proxy_set_header X-Client-Proto $scheme;",
+    "proxy_set_header X-Client-Proto $client_proto;",
+    # The client of a connection that comes decrypted.
+    "set_real_ip_from unix:;",
+    "real_ip_header proxy_protocol;",
     "proxy_ssl_verify off;",
     "proxy_ssl_server_name on;",
     "proxy_ssl_name $host;",
     "grpc_set_header Host $http_host;",
     "grpc_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
-    "grpc_set_header X-Client-Proto $scheme;",
+    "grpc_set_header X-Client-Proto $client_proto;",
     "grpc_ssl_verify off;",
     "grpc_ssl_server_name on;",
     "grpc_ssl_name $host;",
@@ -63,10 +67,17 @@ _HTTP = (
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """What nginx is to serve: directives of the http block, and TLS files by name below the folder."""
+    """What one load balancer is to serve.
+
+    Attributes:
+        body: directives of nginx's http block.
+        files: certificates and keys, by name below the folder.
+        doors: the listeners whose handshakes nginx does not make.
+    """
 
     body: str
     files: dict[str, str] = field(repr=False)
+    doors: tuple[Door, ...] = ()
 
 
 NOTHING = Rendering("", {})
@@ -85,7 +96,9 @@ def render(listeners: tuple[Listener, ...], dead: frozenset[Target], switches: S
     lines = [f"ssl_protocols {protocols};"]
     for number, listener in enumerate(listeners):
         lines += listener_blocks(listener, number, around)
-    return Rendering("\n".join(lines), files.contents)
+    outside = [listener for listener in listeners if terminated_outside(listener, switches)]
+    doors = tuple(door(listener, files, switches) for listener in outside)
+    return Rendering("\n".join(lines), files.contents, doors)
 
 
 def configuration(body: str, generation: int, run_as: str | None) -> str:
@@ -98,6 +111,7 @@ def configuration(body: str, generation: int, run_as: str | None) -> str:
     """
     temporary = [f"{name}_temp_path temp/{name};" for name in _TEMPORARY]
     connection = block("map $http_upgrade $backend_connection", ["default upgrade;", '"" close;'])
+    proto = block("map $proxy_protocol_addr $client_proto", ["default https;", '"" $scheme;'])
     head = [
         *([f"user {run_as};"] if run_as else []),
         *_PROCESS,
@@ -106,6 +120,7 @@ def configuration(body: str, generation: int, run_as: str | None) -> str:
         *_HTTP,
         *temporary,
         *connection,
+        *proto,
     ]
     # The body is not indented: it may have hundreds of thousands of lines.
     return "\n".join([*head, body, *_control_server(generation), "}", ""])

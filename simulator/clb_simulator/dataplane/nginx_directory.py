@@ -32,16 +32,20 @@ class NginxDirectory:
             raise DataPlaneError(f"{self.path} is too long a path for a UNIX socket; choose a shorter one.")
         for folder in (self.path, self.path / FOLDER, self.path / "temp"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.control_socket.unlink(missing_ok=True)
+        for socket in self.path.glob("*.sock"):
+            socket.unlink()
         self.keep_only(frozenset())
         self.error_log.write_text("")
 
-    def write(self, configuration: str, files: dict[str, str]) -> None:
-        """Write the configuration that the next reload reads, and the files that it refers to."""
+    def write_files(self, files: dict[str, str]) -> None:
+        """Write the certificates and keys that the next configuration refers to."""
         for name, content in files.items():
             path = self.path / FOLDER / name
             if not path.exists():
                 _write_private(path, content)
+
+    def write_configuration(self, configuration: str) -> None:
+        """Write the configuration that the next reload reads."""
         _write_private(self.configuration, configuration)
 
     def keep_only(self, names: frozenset[str]) -> None:

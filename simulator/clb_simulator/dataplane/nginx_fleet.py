@@ -6,6 +6,7 @@ alone, however many others there are.
 """
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ class NginxFleet:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._numbers = itertools.count()
         self._all: list[NginxPublisher] = []
         self._idle: list[NginxPublisher] = []
         self._serving: dict[str, NginxPublisher] = {}
@@ -100,7 +102,11 @@ class NginxFleet:
         return publisher
 
     async def _launch(self) -> NginxPublisher:
-        publisher = NginxPublisher(self._directory / str(len(self._all)))
+        publisher = NginxPublisher(self._directory / str(next(self._numbers)))
+        try:
+            await publisher.start()
+        except BaseException:
+            await publisher.stop()
+            raise
         self._all.append(publisher)
-        await publisher.start()
         return publisher

@@ -11,6 +11,7 @@ from clb_simulator.dataplane.nginx_config import NOTHING, Rendering, configurati
 from clb_simulator.dataplane.nginx_directory import NginxDirectory
 from clb_simulator.dataplane.nginx_generation import ServedGeneration
 from clb_simulator.dataplane.nginx_process import NginxProcess, first_error, worker_user
+from clb_simulator.dataplane.tls_terminator import TlsTerminator
 
 _LIVE_SECONDS = 20.0
 _GLANCE_SECONDS = 0.02
@@ -23,6 +24,7 @@ class NginxPublisher:
         self._directory = NginxDirectory(directory)
         self._process = NginxProcess(self._directory.path)
         self._served = ServedGeneration(self._directory.control_socket)
+        self._terminator = TlsTerminator(self._directory.path)
         self._generation = 0
         self._current = NOTHING
 
@@ -69,6 +71,18 @@ class NginxPublisher:
             raise DataPlaneError("nginx does not run; start the data plane first.")
         if rendering == self._current:
             return
+        self._directory.write_files(rendering.files)
+        prepared = await self._terminator.prepare(rendering.doors)
+        try:
+            await self._reload(rendering)
+        except DataPlaneError:
+            self._terminator.discard(prepared)
+            raise
+        await self._terminator.open(prepared)
+        self._current = rendering
+        self._directory.keep_only(frozenset(rendering.files))
+
+    async def _reload(self, rendering: Rendering) -> None:
         generation = self._generation + 1
         previous = self._directory.configuration.read_text()
         offset = self._directory.error_offset()
@@ -77,21 +91,20 @@ class NginxPublisher:
             self._process.reload()
             await self._until_serving(generation, offset)
         except DataPlaneError:
-            self._directory.configuration.write_text(previous)
+            self._directory.write_configuration(previous)
             raise
         self._generation = generation
-        self._current = rendering
-        self._directory.keep_only(frozenset(rendering.files))
 
     async def stop(self) -> None:
         """End nginx."""
+        await self._terminator.stop()
         await self._served.close()
         await self._process.stop()
 
     def _write(self, rendering: Rendering, generation: int) -> None:
         # No `nginx -t` first: a reload checks the same, more besides, and keeps the old on any error.
         text = configuration(rendering.body, generation, worker_user())
-        self._directory.write(text, rendering.files)
+        self._directory.write_configuration(text)
 
     async def _until_serving(self, generation: int, log_offset: int) -> None:
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from clb_simulator.dataplane.nginx_syntax import block, quoted
 from clb_simulator.dataplane.switches import Switches
+from clb_simulator.dataplane.tls_door import ANY
 
 _RESERVED = frozenset({"default", "hostnames", "include", "volatile"})
 
@@ -36,7 +37,7 @@ def sni_maps(
     """
     fallback = f"d{default}"
     # With one certificate for all, a client without SNI was admitted to every domain.
-    unnamed = fallback if own_certificates else "any"
+    unnamed = fallback if own_certificates else ANY
     names = [f"{_key(name)} d{index};" for index, domain in enumerate(domains) for name in domain.names]
     lines = ["hostnames;", f"default {fallback};", f'"" {unnamed};', *names]
     maps = block(f"map $ssl_server_name $sni_{number}", lines)
@@ -48,10 +49,20 @@ def sni_maps(
 def admission(index: int, number: int, switches: Switches) -> list[str]:
     """Return the conditions at the top of the server block of one domain."""
     if switches.foreign_host == "421":
-        return block(f'if ($sni_{number} !~ "^(any|d{index})$")', ["return 421;"])
+        return block(f'if ($sni_{number} !~ "^({ANY}|d{index})$")', ["return 421;"])
     # 495 and 496 are nginx's names for its two pages of status 400.
     missing = block(f"if ($refused_{number} = 496)", ["return 496;"])
     return [*missing, *block(f"if ($refused_{number} = 495)", ["return 495;"])]
+
+
+def marked_admission(mark: str, switches: Switches) -> list[str]:
+    """Return the same conditions for connections that come decrypted, with the mark of the domain they met.
+
+    Who was not to be admitted did not get here, so under `route` there is nothing left to refuse.
+    """
+    if switches.foreign_host == "route":
+        return []
+    return block(f'if ($proxy_protocol_tlv_authority !~ "^({ANY}|{mark})$")', ["return 421;"])
 
 
 def _key(name: str) -> str:
@@ -59,7 +70,7 @@ def _key(name: str) -> str:
 
 
 def _refusals(modes: Sequence[str], default: int, number: int) -> list[str]:
-    by_sni = [f"any {modes[default]};", *(f"d{index} {mode};" for index, mode in enumerate(modes))]
+    by_sni = [f"{ANY} {modes[default]};", *(f"d{index} {mode};" for index, mode in enumerate(modes))]
     # What is not listed here is refused, FAILED in all its forms among it.
     by_result = [
         "default 495;",

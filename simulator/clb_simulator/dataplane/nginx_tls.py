@@ -4,9 +4,7 @@ Pure. Called by `nginx_server`. nginx's own `ssl_verify_client` completes every 
 answers 421 as soon as the Host is not the SNI. Where requests are to be routed by Host whatever the SNI
 was, OpenSSL asks for the certificate and never fails, and `nginx_sni` decides by `$ssl_client_verify`.
 
-Under `tls-alert` a client without a certificate gets a fatal alert. One with a bad certificate gets 400
-all the same: nginx installs a callback that forgives a bad chain in every TLS context it makes, in stream
-and http, and no directive and no `ssl_conf_command` takes it away.
+Under `tls-alert` nginx has no part in TLS: see `tls_terminator`.
 """
 
 from clb_simulator.dataplane.model import DataPlaneError, TlsBinding
@@ -27,9 +25,21 @@ def tls_directives(binding: TlsBinding | None, files: TlsFiles, switches: Switch
     """
     if binding is None:
         return ["ssl_reject_handshake on;"]
+    check_binding(binding)
+    return [*_server_certificates(binding, files), *_client_verification(binding, files, switches)]
+
+
+def check_binding(binding: TlsBinding) -> None:
+    """Refuse what cannot be served.
+
+    Raises:
+        DataPlaneError: if clients are to be verified and there is no CA to verify them with, or there is
+            no server certificate.
+    """
     if not binding.key_pairs:
         raise DataPlaneError("A TLS binding has no server certificate; bind at least one.")
-    return [*_server_certificates(binding, files), *_client_verification(binding, files, switches)]
+    if binding.verify != "off" and not binding.client_ca_pem:
+        raise DataPlaneError("Client certificates are required but no CA is bound to verify them with.")
 
 
 def _server_certificates(binding: TlsBinding, files: TlsFiles) -> list[str]:
@@ -43,13 +53,9 @@ def _server_certificates(binding: TlsBinding, files: TlsFiles) -> list[str]:
 def _client_verification(binding: TlsBinding, files: TlsFiles, switches: Switches) -> list[str]:
     if binding.verify == "off":
         return ["ssl_verify_client off;"]
-    if not binding.client_ca_pem:
-        raise DataPlaneError("Client certificates are required but no CA is bound to verify them with.")
-    authority = quoted(files.add_authority(binding.client_ca_pem))
+    authority = quoted(files.add_authority(binding.client_ca_pem or ""))
     depth = f"ssl_verify_depth {switches.verify_depth};"
-    missing_is_fatal = switches.refusal == "tls-alert" and binding.verify == "on"
-    mode = "Require" if missing_is_fatal else "Request"
-    return [depth, f"ssl_conf_command VerifyMode {mode};", *_authority(binding, authority, switches)]
+    return [depth, "ssl_conf_command VerifyMode Request;", *_authority(binding, authority, switches)]
 
 
 def _authority(binding: TlsBinding, authority: str, switches: Switches) -> list[str]:
