@@ -31,6 +31,8 @@ from clb_simulator.dump import dump_state
 from clb_simulator.engine import Engine
 from clb_simulator.foreign import ForeignActor
 from clb_simulator.model import Quota
+from clb_simulator.overview import Overview
+from clb_simulator.page import show_page
 from clb_simulator.params import Json, Object
 from clb_simulator.provisioning import (
     DEFAULT_REGION,
@@ -55,6 +57,7 @@ class Admin:
     def application(self) -> web.Application:
         """Return the aiohttp application."""
         app = web.Application(middlewares=[as_json_errors])
+        app.router.add_get("/", show_page)
         for method, path, handler in self._routes():
             app.router.add_route(method, path, as_json(handler))
         return app
@@ -63,6 +66,7 @@ class Admin:
         return (
             ("GET", "/readyz", self._ready),
             ("GET", "/state", self._state),
+            ("GET", "/overview", self._overview),
             ("POST", "/load-balancers", self._create_load_balancer),
             ("POST", "/load-balancers/{id}/busy", self._hold_busy),
             ("POST", "/instances", self._create_instance),
@@ -83,6 +87,10 @@ class Admin:
 
     async def _state(self, _request: web.Request) -> Object:
         return dump_state(self._engine.store)
+
+    async def _overview(self, _request: web.Request) -> Object:
+        engine = self._engine
+        return Overview(engine.store, engine.health, engine.busy, engine.clock.now()).render()
 
     async def _create_load_balancer(self, request: web.Request) -> Object:
         wanted = await read_body(request, NewLoadBalancer)
@@ -120,11 +128,14 @@ class Admin:
         await self._engine.change_and_serve(lambda store: termination.unbind_instance(store, instance_id))
 
     async def _list_calls(self, request: web.Request) -> Object:
-        since = request.query.get("since", "0")
-        if not since.isdigit():
+        since, last = request.query.get("since", "0"), request.query.get("last")
+        if not since.isdecimal():
             raise AdminError(f"since must be a call's number, not {since!r}.")
+        if last is not None and not last.isdecimal():
+            raise AdminError(f"last must be a number of calls, not {last!r}.")
         listed: list[Json] = [*self._calls.since(int(since))]
-        return {"total": self._calls.total, "writes": self._calls.writes, "calls": listed}
+        shown = listed if last is None else listed[max(0, len(listed) - int(last)) :]
+        return {"total": self._calls.total, "writes": self._calls.writes, "calls": shown}
 
     async def _clear_calls(self, _request: web.Request) -> Object:
         self._calls.clear()

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import click
 from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
 
 from clb_simulator.auth import SecretKey
 from clb_simulator.dataplane.model import DataPlaneError
@@ -21,6 +22,7 @@ from clb_simulator.provisioning import ProvisioningError
 from clb_simulator.scenario import Scenario, ScenarioError, read_scenario
 from clb_simulator.server import Address, Config, Server
 from clb_simulator.state import StateFileError
+from clb_simulator.status import StatusError, fetch_overview, print_overview
 from clb_simulator.switches import Switches
 from clb_simulator.working_directory import WorkingDirectoryError
 
@@ -156,6 +158,23 @@ def serve(
         asyncio.run(_serve(Server(config)))
     except _REFUSALS as error:
         raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.option(
+    "--admin",
+    "admin_url",
+    required=True,
+    metavar="URL",
+    help="The admin port, such as http://127.0.0.1:9001.",
+)
+def status(*, admin_url: str) -> None:
+    """Show load balancers, listeners, rules, targets with their health, and certificates."""
+    try:
+        seen = fetch_overview(admin_url)
+    except StatusError as error:
+        raise click.ClickException(str(error)) from error
+    print_overview(Console(), seen)
 
 
 def _read_scenario(path: Path | None) -> Scenario | None:

@@ -112,6 +112,10 @@ class Engine:
         self._run_later(task)
         return reply
 
+    def health(self, location_id: str, address: str, port: int) -> str:
+        """Return the data plane's verdict on a backend, in DescribeTargetHealth's words."""
+        return self._data_plane.health(location_id, address, port)
+
     def _due_at(self, call: Call, name: str) -> datetime:
         ordered = self.faults.take_task_seconds(name)
         return call.task_due_at if ordered is None else call.now + timedelta(seconds=ordered)
