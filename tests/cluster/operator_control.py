@@ -6,6 +6,7 @@ Starts processes through the session's supervisor. Every start's log is kept.
 import dataclasses
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from mtls_devcluster import keeper
@@ -43,10 +44,11 @@ class OperatorControl:
         self._process.wait(timeout=10)
         self._set_aside()
 
-    def start(self, *, secret_key: str = "") -> None:
-        """Start it, with another secret key when one is given."""
+    def start(self, *, secret_key: str = "", regions: Sequence[str] = ()) -> None:
+        """Start it, with another secret key or for other regions when they are given."""
         simulator = self._environment.simulator
-        self._is_usual = not secret_key
+        self._is_usual = not secret_key and not regions
+        cloud = {"endpoint": simulator.api, "regions": list(regions)}
         try:
             self._process = start_operator(
                 self._supervisor,
@@ -54,6 +56,7 @@ class OperatorControl:
                 kubectl=self._environment.kubectl,
                 simulator=dataclasses.replace(simulator, secret_key=secret_key or simulator.secret_key),
                 directory=self._directory,
+                settings={"cloud": cloud},
             )
         except DevClusterError:
             # So that the next test can start one of the same name.

@@ -91,6 +91,20 @@ def test_a_deletion_while_the_operator_is_down_is_finished_later(tenant: Tenant)
     assert tenant.world.cloud.uploads(tenant.namespace) == {}
 
 
+@pytest.mark.parametrize("writes", [1, 3, 5])
+def test_what_is_deleted_while_it_is_made_leaves_nothing_behind(tenant: Tenant, writes: int) -> None:
+    tenant.authority()
+    mark = tenant.world.cloud.mark()
+    tenant.listener()
+    eventually(lambda: len(tenant.world.cloud.writes(mark)) >= writes, what=f"{writes} writes were made")
+    tenant.delete(KIND, "api")
+    tenant.delete(AUTHORITY, "clients")
+    tenant.wait_gone(KIND, "api")
+    tenant.wait_gone(AUTHORITY, "clients")
+    assert tenant.world.cloud.listeners(tenant.balancer) == []
+    assert tenant.world.cloud.uploads(tenant.namespace) == {}
+
+
 def test_a_namespace_goes_with_everything_in_it(tenant: Tenant) -> None:
     _ready_listener(tenant)
     tenant.client_cert()

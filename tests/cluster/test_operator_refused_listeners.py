@@ -1,5 +1,8 @@
 """A listener that cannot be made says why, and is made when the cause is gone."""
 
+import dataclasses
+import secrets
+
 import pytest
 from cluster.kube_api import condition
 from cluster.tenant import PORT, NewTenant, Tenant, domain
@@ -54,11 +57,22 @@ def test_a_load_balancer_that_is_not_tagged_for_the_namespace(tenant: Tenant) ->
 
 
 def test_a_region_that_is_not_served(tenant: Tenant) -> None:
+    """There are no instances in the other region, so no node is selected here."""
+    elsewhere = dataclasses.replace(tenant.world.environment.simulator, region="ap-shanghai")
+    balancer, vip = f"lb-{secrets.token_hex(4)}", f"{tenant.address.rpartition('.')[0]}.251"
+    elsewhere.create_load_balancer(identifier=balancer, vip=vip, tags={NAMESPACES_TAG: tenant.namespace})
     tenant.authority()
-    tenant.listener(loadBalancer={"id": tenant.balancer, "region": "ap-shanghai"})
+    tenant.listener(loadBalancer={"id": balancer, "region": "ap-shanghai"}, nodeSelector={"no": "node"})
     said = tenant.wait_reason(KIND, "api", "RegionNotServed")
     assert f"the operator serves {REGION}, not ap-shanghai" in said
     assert "cloud.regions" in said
+    operator = tenant.world.operator
+    operator.stop()
+    operator.start(regions=[REGION, "ap-shanghai"])
+    tenant.wait_reason(KIND, "api", "NoEligibleNode")
+    assert tenant.get(KIND, "api")["status"]["listenerId"]
+    tenant.delete(KIND, "api")
+    tenant.wait_gone(KIND, "api")
 
 
 def test_a_port_that_somebody_elses_listener_has(tenant: Tenant) -> None:
