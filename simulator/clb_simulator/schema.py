@@ -56,10 +56,21 @@ class FieldType:
     name: str
     is_list: bool
 
+    @property
+    def is_class(self) -> bool:
+        """Whether it is an object with fields of its own."""
+        return self.name not in _JSON_TYPES
+
 
 def is_defined(service: str, action: str) -> bool:
     """Tell whether the product has the action at all, simulated or not."""
     return hasattr(_models(service), f"{action}Request")
+
+
+def defined_actions(service: str) -> frozenset[str]:
+    """Return the names of all actions of a product."""
+    names = (name.removesuffix("Request") for name in vars(_models(service)) if name.endswith("Request"))
+    return frozenset(name for name in names if name and hasattr(_models(service), f"{name}Response"))
 
 
 def check_request(service: str, action: str, body: Json) -> Params:

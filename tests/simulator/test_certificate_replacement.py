@@ -4,6 +4,8 @@ Source: documented (the region; server or CA certificate); that it is synchronou
 unused certificate is refused is a guess.
 """
 
+from typing import Any
+
 from simulator.cloud import Cloud, refused
 from simulator.pki import Authority, issue_leaf
 
@@ -54,7 +56,7 @@ async def test_other_region_unused_certificate_and_busy_load_balancer_are_refuse
     with refused("InvalidParameter"):
         await cloud.clb("ReplaceCertForLoadBalancers", OldCertificateId=binding["CertId"], Certificate=wanted)
     await cloud.listener(lb, Certificate=binding)
-    fields = {"OldCertificateId": binding["CertId"], "Certificate": wanted}
+    fields: dict[str, Any] = {"OldCertificateId": binding["CertId"], "Certificate": wanted}
     with refused("UnsupportedRegion"):
         await cloud.clb("ReplaceCertForLoadBalancers", region="ap-beijing", **fields)
     await cloud.admin("POST", f"/load-balancers/{lb}/busy", seconds=60)

@@ -3,6 +3,8 @@
 Source: documented (the header) and seen (both wordings; MissingParameter was seen in English under zh-CN).
 """
 
+from typing import Any
+
 import pytest
 from simulator.cloud import Cloud
 from simulator.signing import hand_made, send
@@ -14,7 +16,8 @@ CHINESE = {
 
 
 async def error(cloud: Cloud, language: str, **changes: str) -> tuple[str, str]:
-    reply = await send(cloud, hand_made(cloud, **changes), **{"X-TC-Language": language})
+    extra: dict[str, Any] = {"X-TC-Language": language}
+    reply = await send(cloud, hand_made(cloud, **changes), **extra)
     told = reply.json()["Response"]["Error"]
     return told["Code"], told["Message"]
 

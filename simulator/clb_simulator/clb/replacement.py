@@ -30,11 +30,12 @@ def replace_cert_for_load_balancers(call: Call, params: Params) -> Object:
         raise missing_parameter("Certificate")
     # The modes are those of the bindings; clients send the whole CertificateInput.
     wanted.ignore("SSLMode", "SSLVerifyClient")
-    new_id = (
-        server_certificate(call, wanted).certificate_id
-        if old.certificate_type == "SVR"
-        else ca_certificate(call, wanted)
-    )
+    if old.certificate_type == "SVR":
+        wanted.ignore("CertCaId", "CertCaName", "CertCaContent")
+        new_id: str | None = server_certificate(call, wanted).certificate_id
+    else:
+        wanted.ignore("CertId", "CertName", "CertContent", "CertKey")
+        new_id = ca_certificate(call, wanted)
     if new_id is None:
         raise missing_parameter("Certificate.CertCaId")
     for listener in call.store.listeners.all():
