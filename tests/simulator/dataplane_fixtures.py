@@ -130,12 +130,16 @@ def client_pair(ca: str) -> KeyPair:
 
 @dataclass
 class EchoBackend:
-    """A backend that answers with its name when its gate is open, and keeps what it was asked."""
+    """A backend that answers with its name when its gate is open, and keeps what it was asked.
+
+    `probed` is the status for HEAD, by which checks ask, when it is another than that of requests.
+    """
 
     name: str
     port: int = 0
     address: str = "127.0.0.1"
     status: int = 200
+    probed: int | None = None
     requests: list[web.Request] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -145,7 +149,8 @@ class EchoBackend:
     async def answer(self, request: web.Request) -> web.Response:
         self.requests.append(request)
         await self.gate.wait()
-        return web.Response(status=self.status, text=self.name)
+        status = self.probed if self.probed and request.method == "HEAD" else self.status
+        return web.Response(status=status, text=self.name)
 
     def weighing(self, weight: int) -> Backend:
         return Backend(self.address, self.port, weight)
