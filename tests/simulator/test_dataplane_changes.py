@@ -12,6 +12,7 @@ import stat
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,17 @@ async def test_bad_change_says_why_and_leaves_the_old_one_served(
     assert "cannot load certificate" in str(bad)
     assert (await client(client_pair("a")).asks(port, sni="a.test")).status == 200
     await plane.apply(serving(port, backend, weight=30))
+
+
+async def test_defect_is_told_to_the_caller_and_ends_nothing(
+    plane: NginxDataPlane, backend: EchoBackend
+) -> None:
+    port = free_port()
+    unwritable = replace(MUTUAL, client_ca_pem="\ud800")
+    with pytest.raises(UnicodeEncodeError):
+        await asyncio.wait_for(plane.apply(serving(port, backend, unwritable)), 10)
+    await plane.apply(serving(port, backend))
+    assert (await client(client_pair("a")).asks(port, sni="a.test")).status == 200
 
 
 async def test_regular_expression_that_is_none_is_refused(plane: NginxDataPlane) -> None:

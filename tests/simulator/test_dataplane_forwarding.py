@@ -289,5 +289,6 @@ async def test_no_value_becomes_a_directive(
     url = '/"; return 200 "injected"; #'
     await plane.apply(one_route(port, route(backends[0].weighing(10), url=url)))
     assert (await ME.asks(port, sni="a.test")).status == 404
-    with pytest.raises(DataPlaneError, match="control characters"):
-        await plane.apply(one_route(port, route(backends[0].weighing(10), url="/\n}")))
+    for unwritable in ("/\n}", "/\ud800"):
+        with pytest.raises(DataPlaneError, match="control characters"):
+            await plane.apply(one_route(port, route(backends[0].weighing(10), url=unwritable)))

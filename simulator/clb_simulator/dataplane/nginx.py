@@ -160,7 +160,7 @@ class NginxDataPlane:
             changes = batch[:length]
             try:
                 await self._publish(changes)
-            except (DataPlaneError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - the caller is told, and must not wait for ever
                 # The ones before the last may be good, and are owed an answer of their own.
                 _settle(changes[-1:], error)
             else:

@@ -90,7 +90,8 @@ def _identity(binding: TlsBinding | None, http2: bool, files: TlsFiles, switches
         return Identity((), None, "on", http2, switches.tls13)
     check_binding(binding)
     pairs = tuple(files.add_pair(pair) for pair in binding.key_pairs)
-    authority = binding.client_ca_pem if binding.verify != "off" else None
+    verified = binding.client_ca_pem if binding.verify != "off" else None
+    authority = files.add_authority(verified) if verified else None
     return Identity(pairs, authority, binding.verify, http2, switches.tls13)
 
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from clb_simulator.dataplane.model import DataPlaneError
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Half a surrogate pair is what JSON can say and UTF-8 cannot.
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
@@ -18,9 +19,9 @@ def quoted(value: str) -> str:
     """Return the value as one word, whatever is in it.
 
     Raises:
-        DataPlaneError: if it holds control characters, which no URL or name has.
+        DataPlaneError: if it holds control characters or half a surrogate pair, which no URL or name has.
     """
-    if _CONTROL.search(value):
+    if _UNWRITABLE.search(value):
         raise DataPlaneError(f"{value!r} has control characters; send it without them.")
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -17,12 +17,12 @@ ANY = "any"
 class Identity:
     """What one domain shows and asks: equal ones may resume each other's sessions.
 
-    `pairs` are paths of chains and keys below the folder of nginx. Without `pairs` every handshake is
-    rejected.
+    `pairs` are paths of chains and keys, `client_ca` is that of a bundle, all below the folder of nginx and
+    named by their content. Without `pairs` every handshake is rejected.
     """
 
     pairs: tuple[tuple[str, str], ...]
-    client_ca_pem: str | None
+    client_ca: str | None
     verify: Verify
     http2: bool
     tls13: bool

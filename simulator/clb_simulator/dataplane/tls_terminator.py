@@ -198,8 +198,8 @@ def _context(identity: Identity, directory: Path) -> ssl.SSLContext:
     try:
         for chain, key in identity.pairs:
             context.load_cert_chain(directory / chain, directory / key)
-        if identity.client_ca_pem:
-            context.load_verify_locations(cadata=identity.client_ca_pem)
+        if identity.client_ca:
+            context.load_verify_locations(directory / identity.client_ca)
     except ssl.SSLError as error:
         raise DataPlaneError(f"TLS cannot load certificate or CA: {error.reason or error}") from error
     return context
