@@ -8,7 +8,6 @@ names none, such as a loopback address, the credential scope of the signature na
 import json
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +31,7 @@ from clb_simulator.throttle import Throttle
 
 log: Final = logging.getLogger(__name__)
 _METHODS: Final = ("GET", "POST")
+_IS_TOO_LARGE: Final = web.RequestKey("is_too_large", bool)
 MAX_BODY: Final = 10 * 1024 * 1024
 _ROOT_DOMAIN: Final = "tencentcloudapi.com"
 _CLB_THROTTLED: Final = "RequestLimitExceeded"
@@ -82,9 +82,8 @@ class Front:
         """Answer one request with HTTP 200 and an envelope, unless a fault was ordered."""
         interference = self._interference(request)
         try:
-            with suppress(web.HTTPRequestEntityTooLarge):
-                # A client that gives up takes the body with it, unless it has been read.
-                await request.read()
+            # A client that gives up takes the body with it, unless it has been read.
+            await _read(request)
             await interference.on_request()
             response = await self._deliver(request, interference)
             if interference.duplicate is not None:
@@ -123,8 +122,6 @@ class Front:
             payload = await self._answer(request, request_id, progress, interference)
         except ApiError as refusal:
             error = refusal
-        except web.HTTPRequestEntityTooLarge:
-            error = ApiError("RequestSizeLimitExceeded", f"The request is larger than {MAX_BODY} bytes.")
         except Exception:
             log.exception("an action broke off", extra={"action": progress.action, "request_id": request_id})
             error = ApiError("InternalError", "An internal error has occurred. Retry your request.")
@@ -186,9 +183,19 @@ class Front:
         )
 
 
+async def _read(request: web.Request) -> None:
+    try:
+        await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        # What was read is gone, so a second attempt would find an empty body.
+        request[_IS_TOO_LARGE] = True
+
+
 async def _signed_request(request: web.Request) -> SignedRequest:
     if request.method not in _METHODS:
         raise ApiError("UnsupportedProtocol", f"The API takes GET and POST, not {request.method}.")
+    if _IS_TOO_LARGE in request:
+        raise ApiError("RequestSizeLimitExceeded", f"The request is larger than {MAX_BODY} bytes.")
     headers = {name.lower(): value for name, value in request.headers.items()}
     if not all(value.isascii() for value in headers.values()):
         raise ApiError("InvalidParameter", "A header of the request is not ASCII.")

@@ -115,6 +115,24 @@ async def test_sni_can_be_switched_on_and_not_off(cloud: Cloud, authority: Autho
 
 
 @pytest.mark.parametrize("mode", ["ignored", "refused"])
+async def test_listener_certificate_with_sni(start_cloud: Start, authority: Authority, mode: str) -> None:
+    cloud = await start_cloud(misplaced_certificate=mode)
+    lb = await cloud.load_balancer()
+    listener = await cloud.listener(lb, SniSwitch=1)
+    binding = await cloud.mutual(authority)
+    create = {"LoadBalancerId": lb, "Ports": [444], "Protocol": "HTTPS", "SniSwitch": 1}
+    modify = {"LoadBalancerId": lb, "ListenerId": listener}
+    for action, fields in (("CreateListener", create), ("ModifyListener", modify)):
+        if mode == "ignored":
+            await cloud.change(action, **fields, Certificate=binding)
+        else:
+            with refused("InvalidParameter"):
+                await cloud.clb(action, **fields, Certificate=binding)
+    read = await cloud.clb("DescribeListeners", LoadBalancerId=lb)
+    assert {one.Certificate for one in read.Listeners} == {None}
+
+
+@pytest.mark.parametrize("mode", ["ignored", "refused"])
 async def test_domain_certificate_without_sni(start_cloud: Start, authority: Authority, mode: str) -> None:
     cloud = await start_cloud(misplaced_certificate=mode)
     lb = await cloud.load_balancer()

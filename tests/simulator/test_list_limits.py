@@ -63,15 +63,28 @@ async def test_50_weights_per_entry_and_100_entries_and_500_in_all(cloud: Cloud)
 
 
 @pytest.mark.parametrize(
-    ("action", "field", "limit"),
-    [("DescribeLoadBalancers", "LoadBalancerIds", 20), ("DescribeLoadBalancerListByCertId", "CertIds", 20)],
+    ("product", "action", "field", "limit"),
+    [
+        ("clb", "DescribeLoadBalancers", "LoadBalancerIds", 20),
+        ("clb", "DescribeLoadBalancerListByCertId", "CertIds", 20),
+        ("clb", "DescribeAsyncJobs", "RequestIds", 100),
+        ("ssl", "DescribeDeleteCertificatesTaskResult", "TaskIds", 100),
+    ],
 )
-async def test_ids_per_query(cloud: Cloud, action: str, field: str, limit: int) -> None:
+async def test_ids_per_query(cloud: Cloud, product: str, action: str, field: str, limit: int) -> None:
     ids: dict[str, Any] = {field: [f"x-{index}" for index in range(limit)]}
-    await cloud.clb(action, **ids)
+    await cloud.call(product, action, **ids)
     ids[field].append("x-more")
     with refused(LENGTH):
-        await cloud.clb(action, **ids)
+        await cloud.call(product, action, **ids)
+
+
+async def test_30_load_balancers_per_health_query(cloud: Cloud) -> None:
+    many = [await cloud.load_balancer() for _ in range(30)]
+    reply = await cloud.clb("DescribeTargetHealth", LoadBalancerIds=many)
+    assert len(reply.LoadBalancers) == 30
+    with refused(LENGTH):
+        await cloud.clb("DescribeTargetHealth", LoadBalancerIds=[*many, many[0]])
 
 
 async def test_20_listeners_per_target_query_and_100_per_listener_query(cloud: Cloud) -> None:

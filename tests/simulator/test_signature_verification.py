@@ -51,10 +51,25 @@ async def test_host_changed_after_signing_is_refused(cloud: Cloud) -> None:
     assert await outcome(cloud, hand_made(cloud), Host="localhost") == "AuthFailure.SignatureFailure"
 
 
-@pytest.mark.parametrize(("skew", "code"), [(299, "ok"), (-299, "ok"), (302, "AuthFailure.SignatureExpire")])
+@pytest.mark.parametrize(
+    ("skew", "code"),
+    [
+        (299, "ok"),
+        (-299, "ok"),
+        (302, "AuthFailure.SignatureExpire"),
+        (-301, "AuthFailure.SignatureExpire"),
+    ],
+)
 async def test_clock_skew_of_five_minutes_is_the_limit(cloud: Cloud, skew: int, code: str) -> None:
     request = hand_made(cloud, at=cloud.clock.now() + dt.timedelta(seconds=skew))
     assert await outcome(cloud, request) == code
+
+
+async def test_unsigned_payload_is_accepted_when_the_request_says_so(cloud: Cloud) -> None:
+    request = hand_made(cloud, body=b"UNSIGNED-PAYLOAD")
+    marked = {"X-TC-Content-SHA256": "UNSIGNED-PAYLOAD"}
+    assert await outcome(cloud, request, body=b"{}", **marked) == "ok"
+    assert await outcome(cloud, request, body=b"{}") == "AuthFailure.SignatureFailure"
 
 
 async def test_other_form_of_authorization_is_refused(cloud: Cloud) -> None:
