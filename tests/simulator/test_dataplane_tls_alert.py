@@ -4,6 +4,8 @@ Guess: which form CLB has is not documented, therefore the switch `refusal`.
 """
 
 import asyncio
+import select
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -83,6 +85,38 @@ async def test_alert_says_why_and_always_arrives(
         with pytest.raises(ssl.SSLError, match=reason):
             await client(pair, version).asks(port, sni="a.test")
     assert not backend.requests
+
+
+async def test_alert_survives_a_request_that_comes_too_late(
+    plane: NginxDataPlane, backend: EchoBackend
+) -> None:
+    port = free_port()
+    await plane.apply(serving(port, backend.weighing(10)))
+
+    def ask_after_the_alert() -> None:
+        context = client(None, ssl.TLSVersion.TLSv1_3).context
+        with (
+            socket.create_connection((VIP, port), timeout=10) as raw,
+            context.wrap_socket(raw, server_hostname="a.test") as connection,
+        ):
+            select.select([connection], [], [], 10)
+            # A socket that was closed by now would answer with a reset, and the alert would be lost.
+            connection.send(b"GET / HTTP/1.1\r\n\r\n")
+            connection.recv(1)
+
+    with pytest.raises(ssl.SSLError, match="CERTIFICATE_REQUIRED"):
+        await asyncio.to_thread(ask_after_the_alert)
+
+
+async def test_change_that_nginx_refuses_leaves_no_address_taken(
+    plane: NginxDataPlane, backend: EchoBackend
+) -> None:
+    port = free_port()
+    refused = domain("a.test", routes=(route(backend.weighing(10), url="~ ("),))
+    with pytest.raises(DataPlaneError, match="missing \\)"):
+        await plane.apply((https(port, refused, tls=MUTUAL),))
+    with socket.socket() as another:
+        another.bind((VIP, port))
 
 
 async def test_headers_tell_the_client_as_without_the_terminator(
