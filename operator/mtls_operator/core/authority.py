@@ -21,7 +21,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.meta import ObjectRef
-from mtls_operator.core.ownership import is_authoritys
+from mtls_operator.core.ownership import belongs_to_authority
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import OwnershipError, SpecError
 from mtls_operator.pki.error import PkiError
@@ -126,13 +126,13 @@ def next_step(
 def _require_ours(
     authority: CertificateAuthority, secret: Secret | None, config_map: ConfigMap | None
 ) -> None:
-    if secret is not None and not is_authoritys(secret, authority):
+    if secret is not None and not belongs_to_authority(secret, authority):
         raise OwnershipError(
             Reason.SECRET_NAME_TAKEN,
             f"Secret {secret.ref} exists and was not made for this authority. "
             "It is left alone: rename or remove it, or give the authority another name.",
         )
-    if config_map is not None and not is_authoritys(config_map, authority):
+    if config_map is not None and not belongs_to_authority(config_map, authority):
         raise OwnershipError(
             Reason.CONFIG_MAP_NAME_TAKEN,
             f"ConfigMap {config_map.ref} exists and was not made for this authority. "

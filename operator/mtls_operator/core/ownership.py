@@ -46,7 +46,7 @@ def authority_annotations(resource: Resource) -> dict[str, str]:
     return {OWNER_ANNOTATION: resource.metadata.name}
 
 
-def is_authoritys(found: Secret | ConfigMap, resource: Resource) -> bool:
+def belongs_to_authority(found: Secret | ConfigMap, resource: Resource) -> bool:
     """Tell whether an authority of this name made the object, in this life or before a restore."""
     return _is_marked(found.labels, found.annotations, resource)
 

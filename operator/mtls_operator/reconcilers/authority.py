@@ -15,7 +15,7 @@ from mtls_operator.core.cloud import CertId, CertificateKind, CertificateOwner, 
 from mtls_operator.core.cluster import ConfigMap, Secret
 from mtls_operator.core.conditions import CLOUD_SYNCED, Aspect
 from mtls_operator.core.outcome import Done, Stuck, Waiting, verdict
-from mtls_operator.core.ownership import authority_annotations, authority_labels, is_authoritys
+from mtls_operator.core.ownership import authority_annotations, authority_labels, belongs_to_authority
 from mtls_operator.core.policy import admits
 from mtls_operator.core.reasons import Reason
 from mtls_operator.core.server_cert import admitted
@@ -187,10 +187,10 @@ class AuthorityBehaviour:
 
     async def _delete_from_cluster(self, authority: CertificateAuthority) -> None:
         secret = await self._kube.get_secret(core.key_secret(authority))
-        if secret is not None and is_authoritys(secret, authority):
+        if secret is not None and belongs_to_authority(secret, authority):
             await self._kube.delete_secret(secret)
         config_map = await self._kube.get_config_map(core.trust_config_map(authority))
-        if config_map is not None and is_authoritys(config_map, authority):
+        if config_map is not None and belongs_to_authority(config_map, authority):
             await self._kube.delete_config_map(config_map)
 
 
