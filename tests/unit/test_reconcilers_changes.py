@@ -146,3 +146,15 @@ async def test_a_transition_is_told_once_and_a_good_beginning_not_at_all() -> No
         ("Warning", "MutualTLSListener edge/api", "LoadBalancerNotAllowed"),
         ("Normal", "MutualTLSListener edge/api", "Succeeded"),
     ]
+
+
+async def test_a_certificate_that_ends_with_its_authority_says_so() -> None:
+    world = World()
+    world.apply(
+        authority_manifest(duration="240h"), client_cert_manifest(duration="2160h", renewBefore="24h")
+    )
+    await world.settle()
+    ready = world.condition(CERT, "payments", "Ready")
+    assert ready is not None
+    assert ready["message"].endswith("; it ends at 2026-12-03, with its authority")
+    assert world.status(CERT, "payments")["notAfter"] == "2026-12-03T12:00:00Z"

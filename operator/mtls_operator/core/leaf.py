@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator.pki.error import PkiError
 from mtls_operator.pki.inspect import Facts, inspect_certificate, load_chain, signed_by
+from mtls_operator.pki.issue import BACKDATE, is_capped
 from mtls_operator.pki.keys import KeySpec, PrivateKey, key_from_pem, same_key
 from mtls_operator.pki.renewal import renewal_time
 
@@ -64,6 +65,10 @@ class StoredLeaf:
     key: PrivateKey
     facts: Facts
     renew_token: str
+
+    def is_cut_short(self, wanted: WantedLeaf, issuer: x509.Certificate) -> bool:
+        """Tell whether it ends before its time, because its authority does."""
+        return is_capped(duration=wanted.duration, issuer=issuer, now=self.facts.not_before + BACKDATE)
 
     def renewal_time(self, wanted: WantedLeaf) -> datetime:
         """Return when it should be replaced."""

@@ -120,5 +120,7 @@ class ClientCertBehaviour:
             issuer_generation=signer.generation,
         )
         message = f"Secret {cert.secret_name()} holds the certificate of {cert.common_name()!r}"
+        if stored.is_cut_short(wanted.leaf, signer.issuer.certificate):
+            message += f"; it ends at {facts.not_after:%Y-%m-%d}, with its authority"
         after = max(renewal - self._clock.now(), timedelta(seconds=1))
         return Result(status=status, outcome=Done(message=message, after=after))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mtls_operator.pki.issue import issue_leaf
 from mtls_operator.pki.keys import KeySpec, generate_key
+from mtls_operator.pki.verify import verify_leaf
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,4 +46,7 @@ def _issue(
         duration=wanted.duration,
         now=now,
     )
+    if wanted.profile.usage is not None:
+        # What does not verify is never handed out, whatever made it so.
+        verify_leaf((certificate,), (issuer.certificate,), now, wanted.profile.usage)
     return (certificate,), key
