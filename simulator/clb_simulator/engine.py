@@ -153,7 +153,7 @@ class Engine:
             prune(self.store)
         for table, key in change.former:
             begun = self.store.tasks.get(key) if table == self.store.tasks.name else None
-            if begun is not None:
+            if begun is not None and begun.status is TaskStatus.RUNNING:
                 self._run_later(begun)
         return reply
 

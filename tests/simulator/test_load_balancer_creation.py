@@ -89,6 +89,14 @@ async def test_repeated_client_token_makes_nothing_twice(start_cloud: Start) -> 
     assert (await cloud.clb("DescribeLoadBalancers")).TotalCount == 1
 
 
+async def test_late_repetition_does_not_bring_a_deleted_one_back(cloud: Cloud) -> None:
+    first = await create(cloud, ClientToken="once")
+    await cloud.change("DeleteLoadBalancer", LoadBalancerIds=first.LoadBalancerIds)
+    again = await create(cloud, ClientToken="once")
+    assert again.LoadBalancerIds == first.LoadBalancerIds
+    assert (await cloud.clb("DescribeLoadBalancers")).TotalCount == 0
+
+
 async def test_client_token_belongs_to_one_request(cloud: Cloud) -> None:
     await create(cloud, ClientToken="once")
     with refused("InvalidParameter"):
