@@ -21,6 +21,7 @@ from fuzz.world import build_world, known_texts
 from simulator.cloud import SECRET_ID, SECRET_KEY, UIN
 from simulator.signing import HandMade
 
+from clb_simulator.app import MAX_BODY
 from clb_simulator.auth import SecretKey
 from clb_simulator.params import Json
 from clb_simulator.schema import PRODUCTS
@@ -113,10 +114,10 @@ async def send(server: Server, service: str, action: str, body: Json) -> dict[st
     made = HandMade(service=service, action=action, host="127.0.0.1", at=server.engine.clock.now(), body=sent)
     headers = {**made.headers(), "X-TC-Version": PRODUCTS[service].version}
     loop = asyncio.get_running_loop()
-    payload = StreamReader(BaseProtocol(loop), 2**24, loop=loop)
+    payload = StreamReader(BaseProtocol(loop), 2**30, loop=loop)
     payload.feed_data(sent)
     payload.feed_eof()
-    request = make_mocked_request("POST", "/", headers=headers, payload=payload, client_max_size=2**24)
+    request = make_mocked_request("POST", "/", headers=headers, payload=payload, client_max_size=MAX_BODY)
     response = await server.front.handle(request)
     if response.status != 200 or response.headers["Content-Type"] != "application/json":
         raise Violation(f"status {response.status} from {service} {action}")
