@@ -34,3 +34,12 @@ async def test_product_is_taken_from_the_host(cloud: Cloud) -> None:
     ):
         reply = await send_absolute(cloud, hand_made(cloud, action, service=service, host=host))
         assert "Error" not in reply, reply
+
+
+async def test_host_decides_and_not_what_was_signed_for(cloud: Cloud) -> None:
+    for host, code in (
+        ("cos.tencentcloudapi.com", "NoSuchProduct"),
+        ("ssl.tencentcloudapi.com", "NoSuchVersion"),
+    ):
+        reply = await send_absolute(cloud, hand_made(cloud, host=host))
+        assert reply["Error"]["Code"] == code

@@ -4,6 +4,7 @@ Source: documented (X-TC-Token, AuthFailure.TokenFailure, durations) and seen (t
 unsigned action); the codes for a bad RoleArn and a bad identity token are the SDK's list's.
 """
 
+import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable
@@ -83,6 +84,14 @@ async def test_web_identity_needs_no_signature_and_nothing_else_goes_without(clo
         unsigned = hand_made(cloud, action, service=service)
         code = await outcome(cloud, unsigned, Authorization="SKIP")
         assert code == "AuthFailure.InvalidAuthorization"
+
+
+async def test_official_provider_gets_its_keys_without_a_signature(cloud: Cloud) -> None:
+    endpoint = cloud.server.api.url  # With a scheme, since the provider takes HTTPS otherwise.
+    provider = credential.OIDCRoleArnCredential(REGION, "tke", web_token(), ROLE, "pod", 7200, endpoint)
+    secret_id, secret_key, token = await asyncio.to_thread(provider.get_credential_info)
+    request = hand_made(cloud, secret_id=secret_id, secret_key=secret_key)
+    assert await outcome(cloud, request, **{"X-TC-Token": token}) == "ok"
 
 
 @pytest.mark.parametrize(
