@@ -13,7 +13,6 @@ from typing import Final, Literal
 
 import click
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 
 from clb_simulator.auth import SecretKey
 from clb_simulator.dataplane.model import DataPlaneError
@@ -22,7 +21,6 @@ from clb_simulator.provisioning import ProvisioningError
 from clb_simulator.scenario import Scenario, ScenarioError, read_scenario
 from clb_simulator.server import Address, Config, Server
 from clb_simulator.state import StateFileError
-from clb_simulator.status import StatusError, fetch_overview, print_overview
 from clb_simulator.switches import Switches
 from clb_simulator.working_directory import WorkingDirectoryError
 
@@ -170,6 +168,11 @@ def serve(
 )
 def status(*, admin_url: str) -> None:
     """Show load balancers, listeners, rules, targets with their health, and certificates."""
+    # `serve` does without these, and starts the sooner.
+    from rich.console import Console  # noqa: PLC0415
+
+    from clb_simulator.status import StatusError, fetch_overview, print_overview  # noqa: PLC0415
+
     try:
         seen = fetch_overview(admin_url)
     except StatusError as error:
