@@ -176,7 +176,7 @@ async def _downwards(reader: StreamReader, client: TlsStream) -> None:
 
 
 async def _linger(reader: StreamReader, writer: StreamWriter) -> None:
-    # What the client sent and nobody read would turn the closing into a reset, which overtakes the alert.
+    # A client that still sends would meet a reset, and fail with that before it reads the alert.
     if writer.can_write_eof():
         writer.write_eof()
     async with asyncio.timeout(_LINGER_SECONDS):
