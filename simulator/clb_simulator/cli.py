@@ -4,6 +4,7 @@ I/O: the terminal, signals, and `server`.
 """
 
 import asyncio
+import gc
 import logging
 import re
 import secrets
@@ -214,6 +215,8 @@ async def _serve(server: Server) -> None:
         loop.add_signal_handler(number, stopped.set)
     try:
         await server.start()
+        # What was loaded stays, and in a large state looking through it again and again takes half the time.
+        gc.freeze()
         click.echo(f"clb-simulator is ready: API {server.api.url}, admin {server.admin.url}")
         await stopped.wait()
     finally:

@@ -16,13 +16,14 @@ _SERVED = frozenset({"HTTP", "HTTPS"})
 class Serving:
     """The data plane's view of a store.
 
-    Routes are kept from one translation to the next: a rule is an immutable value, so one that is the same
-    object still means the same route, and a change of one rule does not cost a translation of all targets.
+    Routes and domains are kept from one translation to the next: a rule is an immutable value, so one that is
+    the same object still means the same route, and a change of one rule does not cost a translation of all.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._routes: dict[str, tuple[Rule, plane.Route]] = {}
+        self._domains: dict[str, tuple[Domain, bool, plane.Domain]] = {}
 
     def listeners(self) -> tuple[plane.Listener, ...]:
         """Return every HTTP and HTTPS listener; layer-4 ones are kept and not served."""
@@ -32,11 +33,37 @@ class Serving:
             domains[domain.listener_id].append(domain)
         for rule, route in self._translate_rules():
             routes[rule.domain_id].append(route)
+        known, self._domains = self._domains, {}
         return tuple(
-            _listener(self._store, one, domains[one.listener_id], routes)
+            _listener(
+                self._store,
+                one,
+                tuple(
+                    self._translate_domain(known, each, routes[each.domain_id], sni=one.sni)
+                    for each in domains[one.listener_id]
+                ),
+            )
             for one in self._store.listeners.all()
             if one.protocol in _SERVED
         )
+
+    def _translate_domain(
+        self,
+        known: dict[str, tuple[Domain, bool, plane.Domain]],
+        one: Domain,
+        routes: list[plane.Route],
+        *,
+        sni: bool,
+    ) -> plane.Domain:
+        before = known.get(one.domain_id)
+        is_same = before is not None and before[0] is one and before[1] == sni
+        # Routes that did not change are the same objects, so this does not look into them.
+        if before is not None and is_same and before[2].routes == tuple(routes):
+            self._domains[one.domain_id] = before
+            return before[2]
+        translated = _domain(self._store, one, routes, sni=sni)
+        self._domains[one.domain_id] = (one, sni, translated)
+        return translated
 
     def _translate_rules(self) -> Iterable[tuple[Rule, plane.Route]]:
         known, self._routes = self._routes, {}
@@ -48,9 +75,7 @@ class Serving:
         return self._routes.values()
 
 
-def _listener(
-    store: Store, one: Listener, domains: list[Domain], routes: dict[str, list[plane.Route]]
-) -> plane.Listener:
+def _listener(store: Store, one: Listener, domains: tuple[plane.Domain, ...]) -> plane.Listener:
     owner = store.load_balancers.get(one.load_balancer_id)
     if owner is None:
         raise RuntimeError(f"listener {one.listener_id} has no load balancer")
@@ -62,7 +87,7 @@ def _listener(
         protocol=one.protocol,
         sni=one.sni,
         tls=_tls(store, one.certificate),
-        domains=tuple(_domain(store, each, routes[each.domain_id], sni=one.sni) for each in domains),
+        domains=domains,
     )
 
 
