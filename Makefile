@@ -49,11 +49,13 @@ lint: $(STAMP) ## check style, types, import rules and generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python crds/generate.py --check
+	@$(BIN)/python simulator/coverage.py --check
 	@echo "Lint is clean. Next: make test"
 
-.PHONY: crds
-crds: $(STAMP) ## generate crds/ from the types
+.PHONY: generate
+generate: $(STAMP) ## write crds/ and the generated pages of docs/reference/ anew
 	@$(BIN)/python crds/generate.py
+	@$(BIN)/python simulator/coverage.py
 
 .PHONY: build
 build: $(STAMP) ## build the local control plane where it is not there yet (once, about seven minutes)
@@ -86,3 +88,11 @@ $(CONFORMANCE)/bin/tccli: requirements/conformance.lock | $(STAMP)
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(CONFORMANCE)
 	@$(UV) pip install --system-certs --quiet --python $(CONFORMANCE)/bin/python --require-hashes -r requirements/conformance.lock
 	@touch $@
+
+.PHONY: fuzz
+fuzz: $(STAMP) ## 50,000 requests from the SDK's models, and broken PEM texts, into the simulator
+	@PYTHONPATH=tests $(BIN)/python -m fuzz
+
+.PHONY: bench
+bench: $(STAMP) ## how fast the simulator is in a large cloud, as a table
+	@PYTHONPATH=tests $(BIN)/python -m bench.simulator_speed

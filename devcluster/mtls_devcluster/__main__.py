@@ -36,10 +36,18 @@ def build() -> None:
 
 
 @cli.command()
-def demo() -> int:
+@click.option(
+    "--switch",
+    "switches",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What the simulated cloud assumes where the real one is not documented; repeatable. "
+    "docs/simulator-divergences.md lists them.",
+)
+def demo(switches: tuple[str, ...]) -> int:
     """Do the whole guide, prove it, and stop everything."""
     console = Console(highlight=False)
-    return run_demo(_now(), ConsoleProgress(console), console)
+    return run_demo(_now(), ConsoleProgress(console), console, switches)
 
 
 _folder = click.option(

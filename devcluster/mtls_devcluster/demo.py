@@ -6,7 +6,7 @@ Starts everything, applies examples/, runs the guide's step 8, prints what was p
 import datetime as dt
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,15 +67,22 @@ class Report:
         ]
 
 
-def run_demo(now: dt.datetime, progress: Progress, console: Console) -> int:
-    """Run the demo and return the exit status: 0 when every proof holds."""
+def run_demo(now: dt.datetime, progress: Progress, console: Console, switches: Sequence[str] = ()) -> int:
+    """Run the demo and return the exit status: 0 when every proof holds.
+
+    Args:
+        now: The time, for certificates.
+        progress: Where each step is shown.
+        console: Where the tables go.
+        switches: What the simulated cloud assumes, as `name=value`.
+    """
     report = Report()
     with (
         tempfile.TemporaryDirectory(prefix="clb-mtls-demo-") as folder,
         Supervisor(Path(folder) / "run") as supervisor,
     ):
         with report.timed("start everything"):
-            environment = start_environment(supervisor, Path(folder), now, progress)
+            environment = start_environment(supervisor, Path(folder), now, progress, switches)
         with report.timed("apply examples/ until Ready"):
             apply_examples(environment.kubectl, progress)
         with report.timed("step 8, verify"):

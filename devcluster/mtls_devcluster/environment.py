@@ -5,6 +5,7 @@ Used by `make demo`, `make up` and the cluster tests; all of them get the same.
 
 import datetime as dt
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,7 +44,11 @@ class Environment:
 
 
 def start_environment(
-    supervisor: Supervisor, directory: Path, now: dt.datetime, progress: Progress
+    supervisor: Supervisor,
+    directory: Path,
+    now: dt.datetime,
+    progress: Progress,
+    switches: Sequence[str] = (),
 ) -> Environment:
     """Start everything; the examples' namespaces and Services are there, their objects are not.
 
@@ -52,6 +57,7 @@ def start_environment(
         directory: Where certificates, state and configuration go.
         now: The time, for certificates.
         progress: Where each step is shown.
+        switches: What the simulated cloud assumes, as `name=value`.
 
     Raises:
         DevClusterError: Something did not start; its log's end is in the message.
@@ -67,7 +73,7 @@ def start_environment(
             # Before the controllers: garbage collection learns of new kinds only every 30 seconds.
             before_controllers=install_our_kinds,
         )
-    return furnish(supervisor, directory, plane, now, progress)
+    return furnish(supervisor, directory, plane, now, progress, switches=switches)
 
 
 def install_our_kinds(cluster: Cluster) -> None:
@@ -82,12 +88,14 @@ def furnish(
     plane: ControlPlane,
     now: dt.datetime,
     progress: Progress,
+    *,
+    switches: Sequence[str] = (),
 ) -> Environment:
     """Add to a running control plane what the guide takes for granted, and the operator."""
     kubectl = Kubectl(program=link_kubectl(os.environ), kubeconfig=plane.cluster.kubeconfig)
     block = free_block(_LISTENER_PORTS)
     with progress.step("Start the simulated cloud and its load balancer"):
-        simulator = start_simulator(supervisor, directory / "simulator")
+        simulator = start_simulator(supervisor, directory / "simulator", switches)
         simulator.create_load_balancer(
             identifier=LOAD_BALANCER, vip=block.load_balancer, tags={NAMESPACES_TAG: SERVICES_NAMESPACE}
         )

@@ -7,7 +7,7 @@ the simulated API, as it would use the real one.
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -57,12 +57,13 @@ class Simulator:
             raise DevClusterError(f"The simulator refused {path}: {reply.text}")
 
 
-def start_simulator(supervisor: Supervisor, directory: Path) -> Simulator:
+def start_simulator(supervisor: Supervisor, directory: Path, switches: Sequence[str] = ()) -> Simulator:
     """Start the simulator with its nginx data plane and wait until it answers.
 
     Args:
         supervisor: Who ends it.
         directory: Where its state is kept.
+        switches: What it assumes where the real cloud is not documented, as `name=value`.
 
     Raises:
         ProcessFailed: It ended, or did not answer in time.
@@ -79,6 +80,7 @@ def start_simulator(supervisor: Supervisor, directory: Path) -> Simulator:
         *(sys.executable, "-m", "clb_simulator", "serve"),
         *("--listen", f"127.0.0.1:{api}", "--admin", f"127.0.0.1:{admin}"),
         *("--state", str(directory / "simulator.state")),
+        *(f"--switch={assignment}" for assignment in switches),
     )
     directory.mkdir(parents=True, exist_ok=True)
     # The keys go by environment: a command line can be read by every user of the machine.

@@ -13,7 +13,9 @@ from typing import Final
 from clb_simulator.params import Json, Object
 
 _KEPT: Final = 20_000
-_SECRET_FIELDS: Final = frozenset({"CertificatePrivateKey", "CertKey", "KeyPassword", "WebIdentityToken"})
+_SECRET_FIELDS: Final = frozenset(
+    {"CertificatePrivateKey", "CertKey", "KeyPassword", "TokenCode", "WebIdentityToken"}
+)
 _REDACTED: Final = "(hidden)"
 
 

@@ -106,8 +106,7 @@ def _route(one: Rule) -> plane.Route:
         location_id=one.location_id,
         url=one.url,
         scheduler=one.scheduler,
-        # Whether the backend's gRPC is encrypted does not matter to how CLB terminates the client's side.
-        forward_type="GRPC" if one.forward_type == "GRPCS" else one.forward_type,
+        forward_type=one.forward_type,
         session_seconds=one.session_seconds,
         cookie_name=one.cookie_name,
         backends=tuple(_backend(target) for target in one.targets),

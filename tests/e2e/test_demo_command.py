@@ -15,6 +15,7 @@ from mtls_devcluster.controlplane import ControlPlane
 
 DEMO = (sys.executable, "-m", "mtls_devcluster", "demo")
 PROOFS_OF_THE_GUIDE = 9
+PROOFS_OF_REFUSAL = 6
 
 
 def _environment(tmp_path: Path, programs: Path | None = None) -> dict[str, str]:
@@ -50,6 +51,23 @@ def test_the_demo_proves_the_guide_and_leaves_nothing_behind(tmp_path: Path) -> 
     assert "in all" in run.stdout
     assert _left_running(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("control_plane")
+def test_the_guide_holds_whatever_the_cloud_does_where_nobody_knows(tmp_path: Path) -> None:
+    """Refusal by TLS alert instead of HTTP 400, and a Host of another domain routed instead of refused."""
+    switches = ("--switch", "refusal=tls-alert", "--switch", "foreign_host=route")
+    run = subprocess.run(
+        (*DEMO, *switches),
+        env=_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count("refused: TLS alert") >= PROOFS_OF_REFUSAL
+    assert "HTTP 400" not in run.stdout
 
 
 @pytest.mark.usefixtures("control_plane")

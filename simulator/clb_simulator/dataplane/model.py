@@ -45,8 +45,9 @@ class HealthCheck:
 class Route:
     """One forwarding rule: a URL in CLB's form and the backends that serve it.
 
-    `scheduler` is WRR, LEAST_CONN or IP_HASH; `forward_type` is HTTP, HTTPS or GRPC; `session_seconds` of
-    0 means no session persistence, and `cookie_name` of None means the data plane's own name.
+    `scheduler` is WRR, LEAST_CONN or IP_HASH; `forward_type` is HTTP, HTTPS, GRPC or GRPCS;
+    `session_seconds` of 0 means no session persistence, and `cookie_name` of None means the data plane's
+    own name.
     """
 
     location_id: str
