@@ -89,6 +89,10 @@ $(CONFORMANCE)/bin/tccli: requirements/conformance.lock | $(STAMP)
 	@$(UV) pip install --system-certs --quiet --python $(CONFORMANCE)/bin/python --require-hashes -r requirements/conformance.lock
 	@touch $@
 
+.PHONY: test-browser
+test-browser: $(STAMP) ## the simulator's page in a real browser; needs chromium on PATH
+	@$(BIN)/pytest tests/browser
+
 .PHONY: fuzz
 fuzz: $(STAMP) ## 50,000 requests from the SDK's models, and broken PEM texts, into the simulator
 	@PYTHONPATH=tests $(BIN)/python -m fuzz
