@@ -100,3 +100,4 @@ fuzz: $(STAMP) ## 50,000 requests from the SDK's models, and broken PEM texts, i
 .PHONY: bench
 bench: $(STAMP) ## how fast the simulator is in a large cloud, as a table
 	@PYTHONPATH=tests $(BIN)/python -m bench.simulator_speed
+	@PYTHONPATH=tests $(BIN)/python -m bench.data_plane_speed
