@@ -248,6 +248,24 @@ def test_a_surplus_rule_goes() -> None:
     )
 
 
+def test_a_renamed_path_is_served_throughout_its_old_rule_goes_when_the_new_one_has_targets() -> None:
+    renamed = wanted(replace(ROUTE, path="/v2"))
+    found = plan(renamed, replace(GOOD, rules=(rule(path="/v1"),)))
+    assert kinds(found) == [actions.CreateRules, actions.RegisterTargets, actions.DeleteRules]
+    assert [action.stage for action in found.actions] == [Stage.RULES, Stage.TARGETS, Stage.SURPLUS]
+
+
+def test_a_strangers_domain_that_lets_everybody_in_goes_before_anything_else() -> None:
+    one_way = TlsBinding(mutual=False, required=False, certificate_id=SERVER, ca_certificate_id=None)
+    stranger = rule("x.example", tls=one_way)
+    other = replace(SNI_RULE, scheduler="IP_HASH")
+    found = plan(SNI, replace(SNI_GOOD, rules=(other, stranger)))
+    (first,) = found.next_stage()
+    assert first == actions.DeleteRules(
+        listener=LB, locations=(stranger.id,), names=("x.example/",), stage=Stage.PROTECT
+    )
+
+
 def test_the_old_default_domain_stays_until_its_successor_exists() -> None:
     old = replace(rule("x.example"), default=True)
     assert actions.DeleteRules not in kinds(plan(PLAIN, replace(GOOD, rules=(old,))))

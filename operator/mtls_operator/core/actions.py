@@ -33,7 +33,9 @@ class Stage(IntEnum):
     RULES = 3
     TARGETS = 4
     """Last of what serves: nobody is let in before the read-back showed who is refused."""
-    CLEANUP = 5
+    SURPLUS = 5
+    """A rule goes when what takes its place has targets, so that a renamed path is served throughout."""
+    CLEANUP = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,12 +200,12 @@ class ChangeRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteRules:
-    """Delete rules that the manifest does not have."""
+    """Delete rules that the manifest does not have; those that let in strangers at once."""
 
-    stage: ClassVar[Stage] = Stage.RULES
     listener: ListenerId
     locations: tuple[LocationId, ...]
     names: tuple[str, ...]
+    stage: Stage = Stage.SURPLUS
 
     def __str__(self) -> str:
         return "delete forwarding rule " + ", ".join(self.names)

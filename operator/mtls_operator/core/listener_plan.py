@@ -7,7 +7,7 @@
     certificate x      certificate y                   upload x when unknown, bind x
     domain/path        none                            create the rule
     domain/path        other scheduler, check, …       change the rule in place
-    none               a rule                          delete it
+    none               a rule                          delete it, after targets; at once if it is open
     target             none / other weight             bind / set weight
     none               a target                        weight 0, wait drainPeriod, unbind
     no target at all   some                            leave them (an empty selection is a mistake)
@@ -174,13 +174,23 @@ def _rule_changes(desired: DesiredListener, listener: Listener) -> Iterator[Acti
     if missing:
         yield actions.CreateRules(listener=listener.id, rules=tuple(missing))
     surplus = _deletable(desired, listener, kept)
-    if surplus:
-        # Deleted last within the stage: a new default domain has to stand before the old one may go.
+    strangers = [rule for rule in surplus if desired.sni and _is_open(rule) and not rule.default]
+    yield from _deletion(listener, strangers, actions.Stage.PROTECT)
+    yield from _deletion(listener, [r for r in surplus if r not in strangers], actions.Stage.SURPLUS)
+
+
+def _deletion(listener: Listener, rules: list[Rule], stage: actions.Stage) -> Iterator[Action]:
+    if rules:
         yield actions.DeleteRules(
             listener=listener.id,
-            locations=tuple(rule.id for rule in surplus),
-            names=tuple(f"{rule.domain}{rule.path}" for rule in surplus),
+            locations=tuple(rule.id for rule in rules),
+            names=tuple(f"{rule.domain}{rule.path}" for rule in rules),
+            stage=stage,
         )
+
+
+def _is_open(rule: Rule) -> bool:
+    return rule.tls is None or not (rule.tls.mutual and rule.tls.required)
 
 
 def _deletable(desired: DesiredListener, listener: Listener, kept: set[tuple[str, str]]) -> list[Rule]:
