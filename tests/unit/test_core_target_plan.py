@@ -14,9 +14,13 @@ from mtls_operator.core.desired import DesiredListener, ObservedListener
 from mtls_operator.core.target_plan import Place, plan_targets, surplus
 
 
-def observed(*targets: Target, draining: Mapping[Place, datetime] | None = None) -> ObservedListener:
+def observed(
+    *targets: Target, draining: Mapping[Place, datetime] | None = None, healthy: bool = True
+) -> ObservedListener:
+    """What is bound; all of it answers the health check unless said otherwise."""
     listener = replace(GOOD, rules=(replace(RULE, targets=targets),))
-    return ObservedListener(listener=listener, uploads={}, draining_since=draining or {})
+    serving = frozenset((RULE.id, bound.endpoint) for bound in targets) if healthy else frozenset()
+    return ObservedListener(listener=listener, uploads={}, draining_since=draining or {}, serving=serving)
 
 
 def wants(*targets: Target, drain: int = 30) -> DesiredListener:
@@ -81,7 +85,25 @@ ROWS: list[tuple[str, DesiredListener, ObservedListener, list[str]]] = [
         "the successor is bound before the last one leaves",
         wants(target(1), drain=0),
         observed(target(9)),
-        ["bind ins-1:30080", "unbind ins-9:30080"],
+        ["bind ins-1:30080"],
+    ),
+    (
+        "nobody is drained before a successor is found healthy",
+        wants(target(1)),
+        observed(target(1), target(9), healthy=False),
+        [],
+    ),
+    (
+        "nobody is unbound before a successor is found healthy",
+        wants(target(1), drain=0),
+        observed(target(1), target(9), healthy=False),
+        [],
+    ),
+    (
+        "a successor of weight 0 takes nothing over",
+        wants(target(1, 0), drain=0),
+        observed(target(1, 0), target(9)),
+        [],
     ),
     ("an empty selection leaves all bound", wants(), observed(target(1), target(2)), []),
     (
@@ -103,17 +125,19 @@ def test_a_plan(desired: DesiredListener, seen: ObservedListener, expected: list
 
 def test_the_empty_selection_of_one_route_does_not_hold_up_another() -> None:
     desired = wanted(replace(ROUTE, targets=()), replace(ROUTE, path="/v1", targets=(target(1),)), drain=0)
+    second = type(RULE.id)("loc-v1")
     rules = (
         replace(RULE, targets=(target(9),)),
-        replace(RULE, id=type(RULE.id)("loc-v1"), path="/v1", targets=(target(9),)),
+        replace(RULE, id=second, path="/v1", targets=(target(1), target(9))),
     )
-    seen = ObservedListener(listener=replace(GOOD, rules=rules), uploads={})
-    found = list(plan_targets(desired, seen, NOW))
-    (bind, unbind) = found
-    assert isinstance(bind, actions.RegisterTargets)
+    seen = ObservedListener(
+        listener=replace(GOOD, rules=rules),
+        uploads={},
+        serving=frozenset({(second, target(1).endpoint)}),
+    )
+    (unbind,) = plan_targets(desired, seen, NOW)
     assert isinstance(unbind, actions.DeregisterTargets)
-    assert [t.location for t in bind.targets] == ["loc-v1"]
-    assert unbind.targets == (("loc-v1", target(9).endpoint),)
+    assert unbind.targets == ((second, target(9).endpoint),)
 
 
 def test_all_routes_share_one_action_of_each_sort() -> None:

@@ -7,7 +7,8 @@ from builders import authority_manifest, client_cert_manifest, domain_manifest, 
 from unit.fakes.world import BALANCER, World
 
 from mtls_operator.api.meta import RENEW_ANNOTATION, Kind, ObjectRef
-from mtls_operator.core.cloud import Listener
+from mtls_operator.core.cloud import Listener, TargetHealth
+from mtls_operator.core.nodes import endpoint_of
 
 CERT, LISTENER = Kind.CLIENT_CERT, Kind.MUTUAL_TLS_LISTENER
 PAYMENTS, SERVER = ObjectRef("edge", "payments"), ObjectRef("edge", "api-server")
@@ -158,3 +159,17 @@ async def test_a_certificate_that_ends_with_its_authority_says_so() -> None:
     assert ready is not None
     assert ready["message"].endswith("; it ends at 2026-12-03, with its authority")
     assert world.status(CERT, "payments")["notAfter"] == "2026-12-03T12:00:00Z"
+
+
+async def test_when_all_nodes_are_replaced_the_old_ones_serve_until_a_new_one_is_healthy() -> None:
+    world = await settled()
+    fresh = node(3)
+    world.view.held_nodes = [fresh]
+    endpoint = endpoint_of(fresh, 30080)
+    assert endpoint is not None
+    world.balancers.sick[endpoint] = TargetHealth.UNKNOWN
+    await world.settle()
+    assert bound(world) == [("ins-00000001", 10), ("ins-00000002", 10), ("ins-00000003", 10)]
+    del world.balancers.sick[endpoint]
+    await world.settle()
+    assert bound(world) == [("ins-00000001", 0), ("ins-00000002", 0), ("ins-00000003", 10)]

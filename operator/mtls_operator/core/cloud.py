@@ -143,6 +143,14 @@ class TargetHealth(StrEnum):
     UNKNOWN = "Unknown"
     UNCHECKED = "Close"
 
+    @property
+    def serves(self) -> bool:
+        """Whether the target gets traffic and answers it, as far as the cloud knows.
+
+        An unchecked one gets traffic; one that was not probed yet may not answer.
+        """
+        return self in (TargetHealth.ALIVE, TargetHealth.UNCHECKED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:

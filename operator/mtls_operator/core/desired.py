@@ -90,9 +90,12 @@ class ObservedListener:
         uploads: our server certificates in the cloud.
         unused: our uploads for this object that nothing uses any more.
         draining_since: since when a target that should go has had weight 0.
+        serving: the targets that get traffic, by the cloud's health check; asked only when a target
+            should go, since that decides whether it may.
     """
 
     listener: Listener | None
     uploads: Mapping[Fingerprint, CertId]
     unused: tuple[CertId, ...] = ()
     draining_since: Mapping[tuple[LocationId, Endpoint], datetime] = field(default_factory=dict)
+    serving: frozenset[tuple[LocationId, Endpoint]] = frozenset()

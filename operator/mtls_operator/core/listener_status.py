@@ -59,14 +59,9 @@ def _route(
         targets=TargetCounts(
             desired=len(route.targets),
             registered=len(endpoints),
-            healthy=sum(_serves(health.get((rule.id, endpoint))) for endpoint in wanted),
+            healthy=sum(health.get((rule.id, endpoint), TargetHealth.UNKNOWN).serves for endpoint in wanted),
         ),
     )
-
-
-def _serves(health: TargetHealth | None) -> bool:
-    """An unchecked target counts as healthy, since it gets traffic; one not yet probed does not."""
-    return health in (TargetHealth.ALIVE, TargetHealth.UNCHECKED)
 
 
 def healthy_text(domains: Iterable[DomainStatus]) -> str:

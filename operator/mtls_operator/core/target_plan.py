@@ -1,7 +1,7 @@
 """Compare the desired targets of every route with the bound ones.
 
-Pure; a part of `core.listener_plan`. Bind first, then weights, then unbind, so that a route never
-passes through an empty set.
+Pure; a part of `core.listener_plan`. Bind first, then weights, then unbind, and nothing goes before
+somebody else serves: a route never passes through an empty set, nor through one that does not answer.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ def plan_targets(desired: DesiredListener, observed: ObservedListener, now: date
             continue
         missing += _missing(route.targets, rule)
         weights += _other_weights(route.targets, rule)
-        weights += _to_drain(route.targets, rule, desired)
-        leaving += _drained(route.targets, rule, desired, observed, now)
+        if _somebody_serves(route.targets, rule, observed):
+            weights += _to_drain(route.targets, rule, desired)
+            leaving += _drained(route.targets, rule, desired, observed, now)
     listener = observed.listener.id
     if missing or planned:
         yield RegisterTargets(
@@ -96,6 +97,11 @@ def _surplus(wanted: tuple[Target, ...], rule: Rule) -> tuple[Target, ...]:
         return ()
     endpoints = {target.endpoint for target in wanted}
     return tuple(target for target in rule.targets if target.endpoint not in endpoints)
+
+
+def _somebody_serves(wanted: tuple[Target, ...], rule: Rule, observed: ObservedListener) -> bool:
+    """Tell whether targets may go: one that stays has to take over, and to be found healthy first."""
+    return any(target.weight and (rule.id, target.endpoint) in observed.serving for target in wanted)
 
 
 def _to_drain(wanted: tuple[Target, ...], rule: Rule, desired: DesiredListener) -> Iterator[RoutedTarget]:

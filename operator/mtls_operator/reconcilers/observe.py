@@ -6,6 +6,7 @@ target drains a little longer, never shorter.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtls_operator.core.build import listener_name
@@ -16,12 +17,12 @@ from mtls_operator.core.target_plan import surplus
 from mtls_operator.errors import OwnershipError, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.api.meta import ObjectRef
-    from mtls_operator.core.cloud import CertId, CloudCertificate, Listener, LoadBalancer
+    from mtls_operator.core.cloud import CertId, CloudCertificate, Listener, LoadBalancer, Target
     from mtls_operator.core.desired import DesiredListener
     from mtls_operator.core.target_plan import Place
     from mtls_operator.ports import CertificateStore, Clock, LoadBalancers
@@ -78,7 +79,14 @@ class Observer:
             uploads={u.fingerprint: u.id for u in uploads if u.kind is CertificateKind.SERVER},
             unused=await self._unused(resource, listener, desired, uploads),
         )
-        return self._with_clocks(resource.ref, desired, observed)
+        leaving = surplus(desired, observed)
+        serving = await self._serving(balancer, listener) if leaving and listener else frozenset()
+        return replace(observed, draining_since=self._clocks(resource.ref, leaving), serving=serving)
+
+    async def _serving(self, balancer: LoadBalancer, listener: Listener) -> frozenset[Place]:
+        """Return the targets that get traffic."""
+        health = await self._balancers.health(balancer, listener.id)
+        return frozenset(place for place, verdict in health.items() if verdict.serves)
 
     async def _unused(
         self,
@@ -100,23 +108,12 @@ class Observer:
         ]
         return tuple([certificate for certificate in earlier if not await self._store.users(certificate)])
 
-    def _with_clocks(
-        self, ref: ObjectRef, desired: DesiredListener, observed: ObservedListener
-    ) -> ObservedListener:
+    def _clocks(self, ref: ObjectRef, leaving: Mapping[Place, Target]) -> Mapping[Place, datetime]:
         """Start the clock of each target that has come to weight 0, and drop those that are gone."""
         known, now = self._draining.get(ref, {}), self._clock.now()
-        clocks = {
-            place: known.get(place, now)
-            for place, target in surplus(desired, observed).items()
-            if not target.weight
-        }
+        clocks = {place: known.get(place, now) for place, target in leaving.items() if not target.weight}
         self._draining[ref] = clocks
-        return ObservedListener(
-            listener=observed.listener,
-            uploads=observed.uploads,
-            unused=observed.unused,
-            draining_since=clocks,
-        )
+        return clocks
 
     def is_draining(self, ref: ObjectRef) -> bool:
         """Tell whether a target of the object is being drained."""
