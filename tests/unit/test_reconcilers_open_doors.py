@@ -95,3 +95,13 @@ async def test_an_upload_that_somebody_deleted_wakes_its_authority() -> None:
     ready = world.condition(Kind.MUTUAL_TLS_LISTENER, "api", "Ready")
     assert ready is not None
     assert ready["status"] == "True"
+
+
+async def test_an_authority_that_is_gone_leaves_no_key_in_memory() -> None:
+    world = await settled()
+    world.kube.delete(Kind.MUTUAL_TLS_LISTENER, ObjectRef("edge", "api"))
+    await world.settle()
+    world.kube.delete(Kind.CERTIFICATE_AUTHORITY, ObjectRef("edge", "clients"))
+    await world.settle()
+    assert (Kind.CERTIFICATE_AUTHORITY, ObjectRef("edge", "clients")) not in world.kube.objects
+    assert ObjectRef("edge", "clients") not in world.signers.held()

@@ -10,9 +10,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.client_cert import RotationPolicy
-from mtls_operator.api.meta import RENEW_ANNOTATION
+from mtls_operator.api.meta import GROUP, RENEW_ANNOTATION, ObjectRef
 from mtls_operator.core.cluster import Secret
-from mtls_operator.core.leaf import CA_CRT, RENEWED_BY, TLS_CRT, TLS_KEY, WantedLeaf, read_leaf, why_issue
+from mtls_operator.core.leaf import (
+    CA_CRT,
+    RENEWED_BY,
+    TLS_CRT,
+    TLS_KEY,
+    TLS_SECRET,
+    WantedLeaf,
+    read_leaf,
+    why_issue,
+)
 from mtls_operator.core.ownership import owned_labels, owner_of
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady, OwnershipError
@@ -32,8 +41,7 @@ if TYPE_CHECKING:
 
 P12: Final = "client.p12"
 P12_PASSWORD: Final = "client.p12-password"  # noqa: S105 - the key's name
-TLS_SECRET: Final = "kubernetes.io/tls"  # noqa: S105
-REVISION: Final = "mtls.clb-operator.dev/revision"
+REVISION: Final = f"{GROUP}/revision"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +238,7 @@ def render_secret(
     template = cert.spec.secret_template
     marks = {RENEWED_BY: wanted.leaf.renew_token, REVISION: str(revision_of(previous) + int(issued))}
     return Secret(
-        ref=previous.ref if previous else type(cert.ref)(cert.metadata.namespace, cert.secret_name()),
+        ref=previous.ref if previous else ObjectRef(cert.metadata.namespace, cert.secret_name()),
         type=TLS_SECRET,
         data=data,
         labels={**(previous.labels if previous else {}), **template.labels, **owned_labels(cert)},

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from mtls_operator.api.meta import RENEW_ANNOTATION
 from mtls_operator.pki.error import PkiError
 from mtls_operator.pki.inspect import Facts, inspect_certificate, load_chain, signed_by
 from mtls_operator.pki.issue import BACKDATE, is_capped
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 TLS_CRT: Final = "tls.crt"
 TLS_KEY: Final = "tls.key"
 CA_CRT: Final = "ca.crt"
-RENEWED_BY: Final = "mtls.clb-operator.dev/renew"
+TLS_SECRET: Final = "kubernetes.io/tls"  # noqa: S105 - a type's name
+RENEWED_BY: Final = RENEW_ANNOTATION
 """Annotation of the Secret: the value of the object's annotation of that name when it was issued."""
 
 _SLACK: Final = timedelta(minutes=10)

@@ -49,7 +49,11 @@ def plan_listener(desired: DesiredListener, observed: ObservedListener, now: dat
     return Plan(tuple(sorted(found, key=lambda action: action.stage)))
 
 
-def plan_closing(sni: bool, admitted: Mapping[str, CertId], listener: Listener) -> Plan:  # noqa: FBT001
+def plan_closing(
+    sni: bool,  # noqa: FBT001
+    admitted: Mapping[str, CertId],
+    listener: Listener,
+) -> tuple[actions.CloseListener | actions.CloseDomain, ...]:
     """Return what closes open doors when the rest of the manifest cannot be done now.
 
     Args:
@@ -57,22 +61,22 @@ def plan_closing(sni: bool, admitted: Mapping[str, CertId], listener: Listener) 
         admitted: whom to admit, by domain; the key `""` is the listener's own.
         listener: what is there; the server certificates that are bound stay.
     """
-    found: list[Action] = []
-    if not sni and "" in admitted:
-        binding = _with_current(listener.tls, admitted[""])
-        if binding is not None:
-            found.append(actions.CloseListener(listener=listener.id, binding=binding))
-    elif sni:
-        for rule in listener.rules:
-            binding = _with_current(rule.tls, admitted[rule.domain]) if rule.domain in admitted else None
-            if binding is not None:
-                close = actions.CloseDomain(listener=listener.id, domain=rule.domain, binding=binding)
-                found.append(close)
-    return Plan(tuple(dict.fromkeys(found)))
+    if not sni:
+        binding = _with_current(listener.tls, admitted.get(""))
+        return (actions.CloseListener(listener=listener.id, binding=binding),) if binding else ()
+    closing = {
+        rule.domain: binding
+        for rule in listener.rules
+        if (binding := _with_current(rule.tls, admitted.get(rule.domain))) is not None
+    }
+    return tuple(
+        actions.CloseDomain(listener=listener.id, domain=domain, binding=binding)
+        for domain, binding in closing.items()
+    )
 
 
-def _with_current(current: TlsBinding | None, ca: CertId) -> MutualBinding | None:
-    if current is None or current.admits_only(ca) or current.certificate_id is None:
+def _with_current(current: TlsBinding | None, ca: CertId | None) -> MutualBinding | None:
+    if current is None or ca is None or current.admits_only(ca) or current.certificate_id is None:
         return None
     return MutualBinding(server=current.certificate_id, ca=ca)
 

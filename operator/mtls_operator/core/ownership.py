@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.meta import GROUP, MANAGED_LABEL, OWNER_KIND_LABEL, OWNER_UID_LABEL
+from mtls_operator.core.cloud import CertificateOwner
 from mtls_operator.core.cluster import Owner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mtls_operator.api.resource import Resource
     from mtls_operator.core.cluster import ConfigMap, Secret
 
@@ -48,12 +47,16 @@ def authority_annotations(resource: Resource) -> dict[str, str]:
 
 def belongs_to_authority(found: Secret | ConfigMap, resource: Resource) -> bool:
     """Tell whether an authority of this name made the object, in this life or before a restore."""
-    return _is_marked(found.labels, found.annotations, resource)
-
-
-def _is_marked(labels: Mapping[str, str], annotations: Mapping[str, str], resource: Resource) -> bool:
     return (
-        labels.get(MANAGED_LABEL) == "true"
-        and labels.get(OWNER_KIND_LABEL) == resource.kind.value
-        and annotations.get(OWNER_ANNOTATION) == resource.metadata.name
+        found.labels.get(MANAGED_LABEL) == "true"
+        and found.labels.get(OWNER_KIND_LABEL) == resource.kind.value
+        and found.annotations.get(OWNER_ANNOTATION) == resource.metadata.name
+    )
+
+
+def upload_owner(resource: Resource, cluster: str) -> CertificateOwner:
+    """Return what the tags of a certificate say that is uploaded for an object."""
+    metadata = resource.metadata
+    return CertificateOwner(
+        cluster=cluster, namespace=metadata.namespace, name=metadata.name, uid=metadata.uid
     )

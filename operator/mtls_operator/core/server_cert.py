@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.meta import RENEW_ANNOTATION, ObjectRef
 from mtls_operator.core.cluster import Secret
-from mtls_operator.core.leaf import CA_CRT, RENEWED_BY, TLS_CRT, TLS_KEY, WantedLeaf
+from mtls_operator.core.leaf import CA_CRT, RENEWED_BY, TLS_CRT, TLS_KEY, TLS_SECRET, WantedLeaf
 from mtls_operator.core.ownership import owned_labels, owner_of
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import OwnershipError, SpecError
@@ -151,7 +151,7 @@ def render_server_secret(
     kept = previous.annotations if previous else {}
     return Secret(
         ref=slot.secret,
-        type="kubernetes.io/tls",
+        type=TLS_SECRET,
         data={TLS_CRT: chain_to_pem(chain), TLS_KEY: key_to_pem(key), CA_CRT: chain_to_pem(roots)},
         labels={**(previous.labels if previous else {}), **owned_labels(listener)},
         annotations={**kept, **({RENEWED_BY: leaf.renew_token} if leaf.renew_token else {})},

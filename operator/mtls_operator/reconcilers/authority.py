@@ -11,11 +11,16 @@ from mtls_operator.api.authority import AuthorityStatus, RootGeneration, UploadP
 from mtls_operator.api.subject import DeletionPolicy
 from mtls_operator.core import authority as core
 from mtls_operator.core.authority import Step
-from mtls_operator.core.cloud import CertId, CertificateKind, CertificateOwner, Fingerprint
+from mtls_operator.core.cloud import CertId, CertificateKind, Fingerprint
 from mtls_operator.core.cluster import ConfigMap, Secret
 from mtls_operator.core.conditions import CLOUD_SYNCED, Aspect
 from mtls_operator.core.outcome import Done, Stuck, Waiting, verdict
-from mtls_operator.core.ownership import authority_annotations, authority_labels, belongs_to_authority
+from mtls_operator.core.ownership import (
+    authority_annotations,
+    authority_labels,
+    belongs_to_authority,
+    upload_owner,
+)
 from mtls_operator.core.policy import admits
 from mtls_operator.core.reasons import Reason
 from mtls_operator.core.server_cert import admitted
@@ -65,7 +70,8 @@ class AuthorityBehaviour:
         return await self._kube.get_authority(ref)
 
     def forget(self, ref: ObjectRef) -> None:
-        """Nothing is remembered."""
+        """Drop the key: nothing of an authority outlives it in memory."""
+        self._signers.forget(ref)
 
     async def converge(self, resource: CertificateAuthority) -> Result:
         """Make and publish the root, then see to its upload."""
@@ -140,7 +146,7 @@ class AuthorityBehaviour:
             chain=normalise_pem(chain_to_pem((issuer.certificate,)).decode()),
             key="",
             alias=authority.spec.cloud.alias or f"{authority.ref}",
-            owner=self._owner(authority),
+            owner=upload_owner(authority, self._cluster),
             fingerprint=fingerprint,
             tags=authority.spec.cloud.tags,
         )
@@ -160,14 +166,6 @@ class AuthorityBehaviour:
             )
         ]
 
-    def _owner(self, authority: CertificateAuthority) -> CertificateOwner:
-        return CertificateOwner(
-            cluster=self._cluster,
-            namespace=authority.metadata.namespace,
-            name=authority.metadata.name,
-            uid=authority.metadata.uid,
-        )
-
     async def tear_down(self, resource: CertificateAuthority) -> Result | None:
         """Delete the upload, then the key and what was published; held up while a listener needs them."""
         users = sorted(self._admitting(resource))
@@ -179,7 +177,7 @@ class AuthorityBehaviour:
             )
         if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
             return None
-        still_used = await delete_uploads(self._store, self._owner(resource))
+        still_used = await delete_uploads(self._store, upload_owner(resource, self._cluster))
         if still_used is not None:
             return Result(status=resource.status, outcome=still_used)
         await self._delete_from_cluster(resource)

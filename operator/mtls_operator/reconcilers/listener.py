@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.listener_status import ListenerStatus
 from mtls_operator.api.subject import DeletionPolicy
-from mtls_operator.core.actions import CloseDomain, CloseListener
 from mtls_operator.core.build import build_listener, listener_name
-from mtls_operator.core.cloud import CertificateOwner, LoadBalancerId
-from mtls_operator.core.conditions import CERTIFICATES_SYNCED, PROGRAMMED, Aspect
+from mtls_operator.core.cloud import LoadBalancerId
+from mtls_operator.core.conditions import BACKENDS_HEALTHY, CERTIFICATES_SYNCED, PROGRAMMED, Aspect
 from mtls_operator.core.listener_plan import plan_closing, plan_listener
 from mtls_operator.core.listener_status import backends_aspect, domain_statuses, healthy_text
 from mtls_operator.core.outcome import Done, Waiting
+from mtls_operator.core.ownership import upload_owner
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady, OperatorError, SpecError
 from mtls_operator.reconcilers.execute import Round
@@ -102,9 +102,8 @@ class ListenerBehaviour:
         if listener is None:
             return
         admitted = await self._certificates.admissions(resource)
-        for action in plan_closing(resource.spec.sni, admitted, listener).actions:
-            if isinstance(action, CloseListener | CloseDomain):
-                await self._executor.close(action, balancer)
+        for action in plan_closing(resource.spec.sni, admitted, listener):
+            await self._executor.close(action, balancer)
 
     async def _balancer(self, resource: MutualTLSListener) -> LoadBalancer:
         wanted = resource.spec.load_balancer
@@ -143,6 +142,7 @@ class ListenerBehaviour:
         bindings: Bindings,
     ) -> Listener:
         """Look, plan and perform stage by stage, until a look finds nothing to do."""
+        owner = upload_owner(resource, self._cluster)
         sentences: tuple[str, ...] = ()
         for _ in range(_MOST_ROUNDS):
             observed = await self._observer.observe(resource, balancer, desired)
@@ -150,21 +150,13 @@ class ListenerBehaviour:
             if not plan.actions and observed.listener is not None:
                 return observed.listener
             sentences = plan.sentences()
-            at = Round(balancer=balancer, observed=observed, bindings=bindings, owner=self._owner(resource))
+            at = Round(balancer=balancer, observed=observed, bindings=bindings, owner=owner)
             for action in plan.next_stage():
                 await self._executor.perform(action, at)
         raise NotReady(
             Reason.PROGRESSING,
             "the cloud accepted the changes and still does not show them: " + "; ".join(sentences),
             timedelta(seconds=10),
-        )
-
-    def _owner(self, resource: MutualTLSListener) -> CertificateOwner:
-        return CertificateOwner(
-            cluster=self._cluster,
-            namespace=resource.metadata.namespace,
-            name=resource.metadata.name,
-            uid=resource.metadata.uid,
         )
 
     async def _result(
@@ -216,7 +208,7 @@ class ListenerBehaviour:
 
     def _health_wait(self, resource: MutualTLSListener) -> timedelta:
         """Return when to ask for the targets' health again: soon at first, seldom when it stays bad."""
-        known = resource.status.condition("BackendsHealthy")
+        known = resource.status.condition(BACKENDS_HEALTHY)
         elapsed = self._clock.now() - known.last_transition_time if known is not None else timedelta()
         return min(max(elapsed / 2, _HEALTH_POLL), _SLOWEST_HEALTH_POLL)
 
@@ -230,5 +222,5 @@ class ListenerBehaviour:
             listener = await self._observer.find(resource, balancer)
             if listener is not None:
                 await self._balancers.delete_listener(balancer, listener.id)
-        still_used = await delete_uploads(self._store, self._owner(resource))
+        still_used = await delete_uploads(self._store, upload_owner(resource, self._cluster))
         return Result(status=resource.status, outcome=still_used) if still_used is not None else None

@@ -20,7 +20,7 @@ from mtls_operator.pki.text import normalise_pem
 from mtls_operator.reconcilers.issuing import issue
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from mtls_operator.api.authority import CertificateAuthority
@@ -60,6 +60,36 @@ class Bindings:
     renewal: datetime
 
 
+class _PassAuthorities:
+    """The authorities of one pass: each is read once, however many domains share it."""
+
+    def __init__(self, signers: Signers, namespace: str) -> None:
+        self._signers = signers
+        self._namespace = namespace
+        self._found: dict[ObjectRef, CertificateAuthority] = {}
+        self._loaded: dict[ObjectRef, Signer] = {}
+
+    async def get(self, ref: ObjectRef) -> CertificateAuthority:
+        """Return an authority that admits listeners of this namespace."""
+        if ref not in self._found:
+            authority = await self._signers.authority(ref)
+            require_access(
+                authority,
+                authority.spec.access.listeners,
+                "listeners",
+                namespace=self._namespace,
+                labels=self._signers.labels_of(self._namespace),
+            )
+            self._found[ref] = authority
+        return self._found[ref]
+
+    async def signer(self, authority: CertificateAuthority) -> Signer:
+        """Return the authority with its key."""
+        if authority.ref not in self._loaded:
+            self._loaded[authority.ref] = await self._signers.load(authority)
+        return self._loaded[authority.ref]
+
+
 class ServerCertificates:
     """Issues and renews server certificates."""
 
@@ -81,12 +111,14 @@ class ServerCertificates:
             SpecError: access or names are not allowed.
             OwnershipError: a Secret's name is taken.
         """
+        uploaded = {upload.id: upload.fingerprint for upload in uploads if upload.kind is CertificateKind.CA}
+        authorities = _PassAuthorities(self._signers, listener.metadata.namespace)
         by_domain: dict[str, Tls] = {}
         material: dict[Fingerprint, Material] = {}
         leaves: list[tuple[WantedLeaf, StoredLeaf]] = []
         for slot in core.slots(listener):
-            ca = await self._admitted(listener, slot, uploads)
-            wanted, stored, secret = await self._certificate(listener, slot)
+            ca = await self._admitted(await authorities.get(slot.admits), uploaded)
+            wanted, stored, secret = await self._certificate(listener, slot, authorities)
             fingerprint = Fingerprint(stored.facts.fingerprint_sha256)
             by_domain[slot.domain] = Tls(server=fingerprint, ca=ca)
             material[fingerprint] = _material(secret)
@@ -99,19 +131,17 @@ class ServerCertificates:
         )
 
     async def _admitted(
-        self, listener: MutualTLSListener, slot: Slot, uploads: Collection[CloudCertificate]
+        self, authority: CertificateAuthority, uploaded: Mapping[CertId, Fingerprint]
     ) -> CertId:
         """Return the cloud's id of the authority whose clients are admitted."""
-        authority = await self._authority(listener, slot.admits)
         active = authority.status.active
-        uploaded = {upload.id: upload.fingerprint for upload in uploads if upload.kind is CertificateKind.CA}
         ca = active.cloud_certificate_id if active is not None else None
         if active is None or ca is None or uploaded.get(CertId(ca)) != active.fingerprint_sha256:
             # Its own pass uploads; one that was deleted in the console would else wait for the resync.
             await self._wake(authority.key)
             raise NotReady(
                 Reason.AUTHORITY_NOT_READY,
-                f"the certificate of CertificateAuthority {slot.admits} is not in the cloud yet; "
+                f"the certificate of CertificateAuthority {authority.ref} is not in the cloud yet; "
                 "its own status says why",
             )
         return CertId(ca)
@@ -134,24 +164,12 @@ class ServerCertificates:
                 found[slot.domain] = CertId(ca)
         return found
 
-    async def _authority(self, listener: MutualTLSListener, ref: ObjectRef) -> CertificateAuthority:
-        authority = await self._signers.authority(ref)
-        namespace = listener.metadata.namespace
-        require_access(
-            authority,
-            authority.spec.access.listeners,
-            "listeners",
-            namespace=namespace,
-            labels=self._signers.labels_of(namespace),
-        )
-        return authority
-
     async def _certificate(
-        self, listener: MutualTLSListener, slot: Slot
+        self, listener: MutualTLSListener, slot: Slot, authorities: _PassAuthorities
     ) -> tuple[WantedLeaf, StoredLeaf, Secret]:
-        authority = await self._authority(listener, slot.issuer)
+        authority = await authorities.get(slot.issuer)
         require_server_names(authority, slot.names, namespace=listener.metadata.namespace)
-        signer = await self._signers.load(authority)
+        signer = await authorities.signer(authority)
         secret = await self._kube.get_secret(slot.secret)
         core.require_own_secret(listener, secret)
         wanted = core.wanted_server_leaf(listener, slot)

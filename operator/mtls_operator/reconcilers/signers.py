@@ -74,6 +74,14 @@ class Signers:
         found = self._view.namespace(namespace)
         return dict(found.labels) if found is not None else {}
 
+    def held(self) -> frozenset[ObjectRef]:
+        """Return the authorities whose keys are in memory."""
+        return frozenset(self._parsed)
+
+    def forget(self, ref: ObjectRef) -> None:
+        """Drop the key of an authority that is gone."""
+        self._parsed.pop(ref, None)
+
     async def load(self, authority: CertificateAuthority) -> Signer:
         """Return the authority with its key.
 

@@ -54,7 +54,7 @@ class World:
 
     def _operator(self) -> dict[Kind, MakesPasses]:
         kube, view, clock, recorder = self.kube, self.view, self.clock, self.recorder
-        signers = Signers(kube, view, clock)
+        self.signers = signers = Signers(kube, view, clock)
         authorities = AuthorityBehaviour(kube, view, self.store, signers, clock, cluster=CLUSTER)
         listeners = ListenerBehaviour(
             kube=kube,
