@@ -1,106 +1,50 @@
-"""Make certificates: roots, and leaves for servers and clients.
+"""Make certificates: leaves for servers and clients here, CA certificates in `pki.roots`.
 
-Pure but for the random source: `now` is an argument. Signing with an RSA-2048 key takes 0.6 ms.
-Called by the reconcilers through the PKI port and by `kubectl mtls`.
-
-Every certificate is first signed with a throwaway key and linted (`pki.lint`); only what is clean is
-signed with the real one, so a bad certificate never exists.
+Pure but for the random source: `now` is an argument. Called by the reconcilers through the PKI port
+and by `kubectl mtls`, which find everything that makes a certificate under this one name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from mtls_operator.pki.error import PkiError
-from mtls_operator.pki.inspect import extension_of
-from mtls_operator.pki.keys import CURVES, KeySpec, PrivateKey, PublicKey, same_key
-from mtls_operator.pki.lint import lint_certificate
-from mtls_operator.pki.names import Subject, SubjectAltNames, common_name_of
-from mtls_operator.pki.profiles import ROOT, Profile
+from mtls_operator.pki.roots import cross_sign, issue_root, renew_root
+from mtls_operator.pki.signing import (
+    BACKDATE,
+    Issuer,
+    Template,
+    check_duration,
+    check_valid,
+    end_of,
+    key_id_of,
+    sign,
+    start_of,
+    subject_key_id,
+)
+from mtls_operator.pki.syntax import canonical_uri
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+    from datetime import datetime, timedelta
 
-BACKDATE: Final = timedelta(minutes=5)  # for clients whose clock is behind ours
+    from cryptography import x509
 
-# RFC 5758 and the CA/Browser Forum's pairing: a hash as strong as the curve. RSA signs with SHA-256.
-_CURVE_HASHES: Final[dict[int, hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
-    256: hashes.SHA256(),
-    384: hashes.SHA384(),
-    521: hashes.SHA512(),
-}
+    from mtls_operator.pki.keys import PublicKey
+    from mtls_operator.pki.names import Subject, SubjectAltNames
+    from mtls_operator.pki.profiles import Profile
 
-
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """A CA certificate and its key, which fits.
-
-    Raises:
-        PkiError: the key belongs to another certificate, or the certificate is no CA.
-    """
-
-    certificate: x509.Certificate
-    key: PrivateKey = field(repr=False)
-
-    def __post_init__(self) -> None:
-        if not same_key(self.certificate, self.key):
-            raise PkiError(f"the private key does not belong to the certificate of {self.common_name!r}")
-        if not _is_ca(self.certificate):
-            raise PkiError(
-                f"the certificate of {self.common_name!r} is no CA: basicConstraints CA:TRUE is missing"
-            )
-
-    @property
-    def common_name(self) -> str:
-        """The common name of the CA."""
-        return common_name_of(self.certificate.subject)
-
-
-@dataclass(frozen=True, slots=True)
-class _Template:
-    """What is to be signed, whoever signs it."""
-
-    profile: Profile
-    subject: x509.Name
-    names: SubjectAltNames
-    public_key: PublicKey
-    issuer_name: x509.Name
-    authority_key_id: bytes
-    not_before: datetime
-    not_after: datetime
-
-
-def issue_root(*, subject: Subject, key: PrivateKey, duration: timedelta, now: datetime) -> x509.Certificate:
-    """Make a self-signed root.
-
-    Args:
-        subject: whom it names; every leaf's common name has to differ from its.
-        key: its private key.
-        duration: validity from `now`; the start is five minutes earlier.
-        now: an aware time.
-
-    Raises:
-        PkiError: the duration is longer than the profile allows, or the key is of a kind that is not.
-    """
-    _check_duration(ROOT, duration)
-    name = subject.to_x509()
-    template = _Template(
-        profile=ROOT,
-        subject=name,
-        names=SubjectAltNames(),
-        public_key=key.public_key(),
-        issuer_name=name,
-        authority_key_id=_key_digest(key.public_key()),
-        not_before=_whole_seconds(now) - BACKDATE,
-        not_after=_end(duration, now),
-    )
-    return _sign(template, key)
+__all__ = [
+    "BACKDATE",
+    "Issuer",
+    "capped_not_after",
+    "cross_sign",
+    "is_capped",
+    "issue_leaf",
+    "issue_root",
+    "renew_root",
+    "subject_key_id",
+]
 
 
 def issue_leaf(
@@ -112,6 +56,7 @@ def issue_leaf(
     issuer: Issuer,
     duration: timedelta,
     now: datetime,
+    distribution_points: tuple[str, ...] = (),
 ) -> x509.Certificate:
     """Make a certificate for a server or a client.
 
@@ -123,24 +68,28 @@ def issue_leaf(
         issuer: who signs.
         duration: validity from `now`, cut at the issuer's end (`capped_not_after`).
         now: an aware time.
+        distribution_points: http or https addresses of the issuer's revocation list, each of the same
+            list; none for a certificate that names none.
 
     Raises:
         PkiError: the request breaks a rule; the sentence says which, and the value.
     """
     _check_request(profile, subject, names, issuer)
-    _check_duration(profile, duration)
+    check_duration(profile, duration)
     certificate = issuer.certificate
-    template = _Template(
+    template = Template(
         profile=profile,
         subject=subject.to_x509(),
         names=names,
         public_key=public_key,
+        subject_key_id=key_id_of(public_key),
         issuer_name=certificate.subject,
         authority_key_id=subject_key_id(certificate),
-        not_before=max(_whole_seconds(now) - BACKDATE, certificate.not_valid_before_utc),
+        not_before=start_of(now, certificate),
         not_after=capped_not_after(duration=duration, issuer=certificate, now=now),
+        distribution_points=tuple(_web_address(uri) for uri in distribution_points),
     )
-    return _sign(template, issuer.key)
+    return sign(template, issuer.key)
 
 
 def capped_not_after(*, duration: timedelta, issuer: x509.Certificate, now: datetime) -> datetime:
@@ -149,25 +98,13 @@ def capped_not_after(*, duration: timedelta, issuer: x509.Certificate, now: date
     Raises:
         PkiError: the issuer is not valid now.
     """
-    name = common_name_of(issuer.subject)
-    if now < issuer.not_valid_before_utc:
-        raise PkiError(f"the CA {name!r} is not valid before {issuer.not_valid_before_utc.isoformat()}")
-    if now >= issuer.not_valid_after_utc:
-        raise PkiError(
-            f"the CA {name!r} expired at {issuer.not_valid_after_utc.isoformat()}; rotate it first"
-        )
-    return min(_end(duration, now), issuer.not_valid_after_utc)
+    check_valid(issuer, now)
+    return min(end_of(duration, now), issuer.not_valid_after_utc)
 
 
 def is_capped(*, duration: timedelta, issuer: x509.Certificate, now: datetime) -> bool:
     """Whether a leaf issued now would be cut at its issuer's end: the CA is then due for rotation."""
-    return issuer.not_valid_after_utc < _end(duration, now)
-
-
-def subject_key_id(certificate: x509.Certificate) -> bytes:
-    """Return a certificate's subject key identifier; computed from its key when it has none."""
-    stated = extension_of(certificate, x509.SubjectKeyIdentifier)
-    return stated.digest if stated else _key_digest(certificate.public_key())
+    return issuer.not_valid_after_utc < end_of(duration, now)
 
 
 def _check_request(profile: Profile, subject: Subject, names: SubjectAltNames, issuer: Issuer) -> None:
@@ -184,76 +121,7 @@ def _check_request(profile: Profile, subject: Subject, names: SubjectAltNames, i
         )
 
 
-def _check_duration(profile: Profile, duration: timedelta) -> None:
-    if duration < timedelta(seconds=1):
-        raise PkiError(f"the duration {duration} is shorter than a second")
-    if duration > profile.max_duration:
-        raise PkiError(
-            f"the duration of {duration.days} days is too long for a {profile.name} certificate; "
-            f"at most {profile.max_duration.days} days"
-        )
-
-
-def _sign(template: _Template, key: PrivateKey) -> x509.Certificate:
-    """Lint what would be signed, then sign it.
-
-    The throwaway signature is made with P-256 whatever the real key is: a fresh RSA key would cost
-    a hundred times the signature itself, and the lint looks at everything but the signature.
-    """
-    builder = _builder(template)
-    findings = lint_certificate(
-        builder.sign(ec.generate_private_key(CURVES[256]), hashes.SHA256()), template.profile
-    )
-    if findings:
-        raise PkiError(
-            f"the {template.profile.name} certificate would break the rules: {'; '.join(findings)}"
-        )
-    return builder.sign(key, _hash_for(key))
-
-
-def _builder(template: _Template) -> x509.CertificateBuilder:
-    profile = template.profile
-    key_spec = KeySpec.of(template.public_key)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(template.subject)
-        .issuer_name(template.issuer_name)
-        .public_key(template.public_key)
-        .serial_number(x509.random_serial_number())  # 159 bits
-        .not_valid_before(template.not_before)
-        .not_valid_after(template.not_after)
-        .add_extension(profile.basic_constraints(), critical=True)
-        .add_extension(profile.key_usage(key_spec.algorithm), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier(_key_digest(template.public_key)), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier(template.authority_key_id, None, None), critical=False)
-    )
-    if extended := profile.extended_key_usage():
-        builder = builder.add_extension(extended, critical=False)
-    if template.names:
-        builder = builder.add_extension(template.names.to_x509(), critical=False)
-    return builder
-
-
-def _key_digest(key: CertificatePublicKeyTypes) -> bytes:
-    return x509.SubjectKeyIdentifier.from_public_key(key).digest
-
-
-def _hash_for(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return _CURVE_HASHES[KeySpec.of(key).size]
-    return hashes.SHA256()
-
-
-def _is_ca(certificate: x509.Certificate) -> bool:
-    constraints = extension_of(certificate, x509.BasicConstraints)
-    return constraints is not None and constraints.ca
-
-
-def _end(duration: timedelta, now: datetime) -> datetime:
-    return _whole_seconds(now + duration)
-
-
-def _whole_seconds(now: datetime) -> datetime:
-    if now.tzinfo is None:
-        raise ValueError("now must be an aware time")
-    return now.replace(microsecond=0)
+def _web_address(uri: str) -> str:
+    if urlsplit(canonical_uri(uri)).scheme not in ("http", "https"):
+        raise PkiError(f"the distribution point {uri!r} is no http or https address")
+    return uri

@@ -78,6 +78,18 @@ def _curve_size(curve: ec.EllipticCurve) -> int:
     return size
 
 
+def issuable_key(key: object) -> PublicKey:
+    """Return a public key as one that certificates are issued for.
+
+    Raises:
+        PkiError: it is of another kind or size.
+    """
+    KeySpec.of(key)
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise PkiError("the public key is neither RSA nor ECDSA")
+    return key
+
+
 def generate_key(spec: KeySpec) -> PrivateKey:
     """Make a new private key."""
     if spec.algorithm is KeyAlgorithm.RSA:

@@ -1,6 +1,6 @@
 """What kinds of certificates there are, and what each may do.
 
-Pure. Called by `pki.issue`, `pki.lint` and `pki.inspect`. Profiles, not options: nothing in a
+Pure. Called by `pki.issue`, `pki.roots`, `pki.signing` and `pki.lint`. Profiles, not options: nothing in a
 manifest reaches a key usage or a basic constraint.
 """
 
@@ -40,6 +40,7 @@ class Profile:
         wildcards: whether DNS names may stand for more than one host.
         rsa_key_encipherment: whether an RSA key may also decrypt, which TLS 1.2 servers without
             forward secrecy need.
+        self_signed: whether it is its own issuer: a root is, its cross certificate is not.
 
     Raises:
         ValueError: the members contradict each other (a mistake in this file).
@@ -50,6 +51,7 @@ class Profile:
     max_duration: timedelta
     wildcards: bool = False
     rsa_key_encipherment: bool = False
+    self_signed: bool = False
 
     def __post_init__(self) -> None:
         if self.max_duration <= timedelta(0):
@@ -58,6 +60,8 @@ class Profile:
             raise ValueError(f"profile {self.name}: only servers have wildcard names")
         if self.rsa_key_encipherment and self.usage is not Usage.SERVER:
             raise ValueError(f"profile {self.name}: only servers decrypt")
+        if self.self_signed and not self.is_ca:
+            raise ValueError(f"profile {self.name}: only a CA is self-signed")
 
     @property
     def is_ca(self) -> bool:
@@ -67,7 +71,8 @@ class Profile:
     def basic_constraints(self) -> x509.BasicConstraints:
         """Return the constraints.
 
-        A root has no path length: it also signs its successor's cross certificate.
+        A root has no path length: it also signs its successor's cross certificate. That one has none
+        either: after another rotation it stands above the next (`pki.roots`).
         """
         return x509.BasicConstraints(ca=self.is_ca, path_length=None)
 
@@ -90,7 +95,10 @@ class Profile:
         return None if self.usage is None else x509.ExtendedKeyUsage([self.usage.oid])
 
 
-ROOT: Final = Profile(name="root", usage=None, max_duration=timedelta(days=30 * 365))
+ROOT: Final = Profile(name="root", usage=None, max_duration=timedelta(days=30 * 365), self_signed=True)
+
+# A root's copy that another root signed; it ends with the first of the two.
+CROSS: Final = Profile(name="cross", usage=None, max_duration=ROOT.max_duration)
 
 # The guide's own -days 3650. The default is 90 days, and some clients refuse far less than ten years.
 SERVER: Final = Profile(
