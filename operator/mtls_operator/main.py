@@ -36,11 +36,16 @@ from mtls_operator.observability import configure_logging
 from mtls_operator.reconcilers.authority import AuthorityBehaviour
 from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
 from mtls_operator.reconcilers.execute import Executor
+from mtls_operator.reconcilers.issuing import Issuing
+from mtls_operator.reconcilers.ledger import Ledger
 from mtls_operator.reconcilers.listener import ListenerBehaviour
 from mtls_operator.reconcilers.loop import Loop
 from mtls_operator.reconcilers.observe import Observer
 from mtls_operator.reconcilers.passes import Reconciler
+from mtls_operator.reconcilers.publication import Publication
 from mtls_operator.reconcilers.queue import KeyedQueue
+from mtls_operator.reconcilers.root_uploads import RootUploads
+from mtls_operator.reconcilers.roots import Roots
 from mtls_operator.reconcilers.server_certs import ServerCertificates
 from mtls_operator.reconcilers.signers import Signers
 
@@ -109,13 +114,25 @@ def _assemble(config: Config, api: Api, cloud: CloudApi, cluster: str) -> kopf.O
     store = CloudCertificates(cloud, cluster=cluster, regions=config.cloud.regions)
     balancers = CloudLoadBalancers(cloud, LoadBalancerWrites(cloud))
     signers = Signers(kube, view, clock)
-    authorities = AuthorityBehaviour(kube, view, store, signers, clock, cluster=cluster)
+    ledger = Ledger(kube, clock)
+    issuing = Issuing(ledger, clock)
+    authorities = AuthorityBehaviour(
+        kube=kube,
+        store=store,
+        signers=signers,
+        roots=Roots(kube, signers, clock),
+        publication=Publication(kube),
+        uploads=RootUploads(view, store, signers, cluster=cluster),
+        ledger=ledger,
+        clock=clock,
+        cluster=cluster,
+    )
     listeners = ListenerBehaviour(
         kube=kube,
         view=view,
         balancers=balancers,
         store=store,
-        certificates=ServerCertificates(kube, signers, clock, queue.add),
+        certificates=ServerCertificates(kube, signers, issuing, clock, queue.add),
         observer=Observer(balancers, store, clock, cluster=cluster),
         executor=Executor(balancers, store),
         access=BalancerAccess(
@@ -125,7 +142,7 @@ def _assemble(config: Config, api: Api, cloud: CloudApi, cluster: str) -> kopf.O
         clock=clock,
         cluster=cluster,
     )
-    requests = ClientCertBehaviour(kube, signers, clock)
+    requests = ClientCertBehaviour(kube, signers, issuing, clock)
     loop = Loop(
         queue,
         {

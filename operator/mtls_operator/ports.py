@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         MutualBinding,
         TargetHealth,
     )
-    from mtls_operator.core.cluster import ConfigMap, Namespace, Node, Secret, Service
+    from mtls_operator.core.cluster import ConfigMap, Namespace, Node, Request, Secret, Service
 
 
 class Clock(Protocol):
@@ -95,6 +95,14 @@ class Kube(Protocol):
         """Replace it; raises KubeConflict unless uid and resourceVersion are still those given."""
         ...
 
+    async def list_config_maps(self, namespace: str, label: str) -> Sequence[ConfigMap]:
+        """Return the ConfigMaps of a namespace that carry a label with the value `true`."""
+        ...
+
+    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str]) -> None:
+        """Add or replace entries of exactly this one, whatever its version; the others stay."""
+        ...
+
     async def delete_config_map(self, config_map: ConfigMap) -> None:
         """Delete exactly this one; one that is gone already is fine."""
         ...
@@ -129,6 +137,14 @@ class View(Protocol):
 
     def listeners(self) -> Collection[MutualTLSListener]:
         """Return every MutualTLSListener."""
+        ...
+
+    def requests_to(self, authority: ObjectRef) -> Collection[Request]:
+        """Return every ClientCert of an authority."""
+        ...
+
+    def requests_within(self, authority: ObjectRef, namespace: str) -> Collection[Request]:
+        """Return the ClientCerts of an authority in one namespace."""
         ...
 
 

@@ -25,6 +25,29 @@ def probed(**fields: object) -> Manifest:
 
 
 AUTHORITIES = {
+    "two sources": (
+        with_spec(AUTHORITY, source={"selfSigned": {}, "secretRef": {"name": "corporate-root"}}),
+        "at most one of selfSigned and secretRef can be set",
+    ),
+    "a successor of nothing": (
+        with_spec(AUTHORITY, source={"nextSecretRef": {"name": "corporate-root-2"}}),
+        "nextSecretRef is the successor of secretRef",
+    ),
+    "a replacement before the beginning": (
+        with_spec(AUTHORITY, duration="24h", renewBefore="24h"),
+        "renewBefore (24h) must be shorter than duration (24h)",
+    ),
+    "a soak that never ends": (
+        with_spec(AUTHORITY, rotation={"minimumSoak": "99999h"}),
+        "must be between 0s and 87600h",
+    ),
+    "an unknown strategy": (with_spec(AUTHORITY, rotation={"strategy": "Hope"}), '"CrossSign", "SameKey"'),
+    "a list behind TLS": (
+        with_spec(AUTHORITY, crl={"distributionPoints": ["https://crl.acme.example/a.crl"]}),
+        "must be an http:// URL",
+    ),
+    "a trust domain in capitals": (with_spec(AUTHORITY, trustDomain="Acme"), "must be a SPIFFE trust domain"),
+    "a quota of none": (policy(maxPerNamespace=0), "should be greater than or equal to 1"),
     "no common name": (
         with_spec(AUTHORITY, subject={"commonName": None}),
         "spec.subject.commonName: Required",
@@ -99,6 +122,18 @@ AUTHORITIES = {
 }
 
 CLIENT_CERTS = {
+    "a key and a request": (
+        with_spec(CLIENT_CERT, request="QUJD", privateKey={"algorithm": "RSA"}),
+        "privateKey and request exclude each other",
+    ),
+    "a request that is not base64": (
+        with_spec(CLIENT_CERT, request="-----BEGIN CERTIFICATE REQUEST-----"),
+        "must be base64 of a PEM request",
+    ),
+    "a revocation that could be taken back": (
+        with_spec(CLIENT_CERT, revoked={"reason": "CertificateHold"}),
+        'supported values: "Unspecified"',
+    ),
     "no authority": (with_spec(CLIENT_CERT, caRef=None), "spec.caRef: Required"),
     "an authority that cannot be": (
         with_spec(CLIENT_CERT, caRef={"name": "A_B"}),
@@ -284,6 +319,11 @@ BAD = {
 }
 
 IMMUTABLE = {
+    "a revocation taken back": (
+        with_spec(CLIENT_CERT, revoked={"reason": "KeyCompromise"}),
+        {"revoked": None},
+        "a revocation cannot be taken back",
+    ),
     "another authority": (CLIENT_CERT, {"caRef": {"name": "partners"}}, "caRef is immutable"),
     "another namespace of the authority": (CLIENT_CERT, {"caRef": {"namespace": "x"}}, "caRef is immutable"),
     "a Secret's name where there was none": (CLIENT_CERT, {"secretName": "x"}, "secretName is immutable"),

@@ -50,10 +50,24 @@ GOOD = {
             "allowedEmailAddresses": ["*@acme.example"],
             "allowedIPRanges": ["10.0.0.0/8", "fd00::/8"],
             "allowedKeyAlgorithms": ["ECDSA"],
+            "maxPerNamespace": 5,
+            "approval": "Manual",
         },
+        renewBefore="8760h",
+        rotation={"strategy": "SameKey", "minimumSoak": "0s", "overlap": "0s"},
+        trustDomain="acme.example",
+        crl={"validity": "24h", "distributionPoints": ["http://crl.acme.example/clients/${generation}.crl"]},
         serverCertPolicy={"allowedDNSNames": ["*.${namespace}.acme.example"]},
         cloud={"upload": "Never", "alias": "clients", "tags": {"team": "edge"}},
         deletionPolicy="Retain",
+    ),
+    "an authority with a root that exists": with_spec(
+        AUTHORITY,
+        source={"secretRef": {"name": "corporate-root"}, "nextSecretRef": {"name": "corporate-root-2"}},
+    ),
+    "a client certificate for a request": with_spec(CLIENT_CERT, request="QUJDRA=="),
+    "a revoked client certificate": with_spec(
+        CLIENT_CERT, revoked={"reason": "KeyCompromise"}, revokeOnDelete=True
     ),
     "an ECDSA authority of the usual size": with_spec(AUTHORITY, privateKey={"algorithm": "ECDSA"}),
     "an authority with selector expressions": with_spec(
@@ -185,7 +199,11 @@ def test_an_authority_gets_the_guides_defaults(api: CrdKubectl) -> None:
         "clientCertPolicy": {
             "allowedCommonNames": ["*.${namespace}"],
             "allowedKeyAlgorithms": ["ECDSA", "RSA"],
+            "maxPerNamespace": 200,
+            "approval": "Automatic",
         },
+        "rotation": {"strategy": "CrossSign", "minimumSoak": "24h", "overlap": "720h"},
+        "crl": {"validity": "168h"},
         "cloud": {"upload": "WhenReferenced"},
         "deletionPolicy": "Delete",
     }
@@ -196,6 +214,7 @@ def test_a_client_certificate_gets_ninety_days_and_a_modern_bundle(api: CrdKubec
         "caRef": {"name": "clients"},
         "duration": "2160h",
         "pkcs12": {"enabled": True, "profile": "Modern"},
+        "revokeOnDelete": False,
     }
 
 

@@ -7,7 +7,8 @@ import pytest
 from crds.manifests import AUTHORITY, CLIENT_CERT, LISTENER, CrdKubectl, Manifest, changed
 
 from mtls_devcluster.cluster import KubectlError
-from mtls_operator.api.authority import AuthorityStatus, CertificateAuthority, RootGeneration
+from mtls_operator.api.authority import AuthorityStatus, CertificateAuthority
+from mtls_operator.api.authority_rotation import RootGeneration
 from mtls_operator.api.client_cert import ClientCert, ClientCertStatus
 from mtls_operator.api.condition import Condition, ConditionStatus
 from mtls_operator.api.listener import MutualTLSListener

@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtls_operator.api.authority import (
+from mtls_operator.api.authority import AuthoritySpec, AuthoritySubject
+from mtls_operator.api.authority_policy import (
     Access,
-    AuthoritySpec,
-    AuthoritySubject,
     ClientCertPolicy,
     NamespaceAccess,
     Namespaces,

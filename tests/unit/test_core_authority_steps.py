@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 from builders import NOW, authority
 
-from mtls_operator.api.authority import CertificateAuthority, RootGeneration
-from mtls_operator.core.authority import Step, key_secret, next_step, trust_config_map
+from mtls_operator.api.authority import CertificateAuthority
+from mtls_operator.api.authority_rotation import RootGeneration
+from mtls_operator.core.authority import Step, key_secret, next_step, require_ours, trust_config_map
 from mtls_operator.core.cluster import ConfigMap, Secret
+from mtls_operator.core.lineage import read_lineage
 from mtls_operator.core.ownership import authority_annotations, authority_labels
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import OwnershipError, ReasonedError, SpecError
@@ -54,6 +56,11 @@ def knows(secret: Secret) -> CertificateAuthority:
     return PLAIN.model_copy(update={"status": PLAIN.status.model_copy(update={"active": active})})
 
 
+def step(resource: CertificateAuthority, secret: Secret | None, published: ConfigMap | None) -> Step | None:
+    require_ours(resource, secret, published)
+    return next_step(resource, read_lineage(secret) if secret is not None else None, published, NOW)
+
+
 A, B = root("A"), root("B")
 MIXED = replace(A, data={"g1.crt": A.data["g1.crt"], "g1.key": B.data["g1.key"]})
 CUT = replace(A, data={**A.data, "g1.key": A.data["g1.key"][:60]})
@@ -61,13 +68,13 @@ CUT = replace(A, data={**A.data, "g1.key": A.data["g1.key"][:60]})
 STEPS: list[tuple[str, CertificateAuthority, Secret | None, ConfigMap | None, Step | None]] = [
     ("nothing yet: announce before the key", PLAIN, None, None, Step.ANNOUNCE),
     ("announced: make the root", PLAIN, None, config_map(), Step.MAKE_ROOT),
-    ("made: publish it", PLAIN, A, config_map(), Step.PUBLISH),
+    ("made, not published yet: nothing", PLAIN, A, config_map(), None),
     ("made, and the ConfigMap is gone: announce again", PLAIN, A, None, Step.ANNOUNCE),
     ("published: nothing", PLAIN, A, config_map(A), None),
     ("published and known: nothing", knows(A), A, config_map(A), None),
     ("restored without status: nothing", PLAIN, A, config_map(A), None),
-    ("what was published was edited: publish the known root again", knows(A), A, config_map(B), Step.PUBLISH),
-    ("the ConfigMap of a known root was emptied: publish", knows(A), A, config_map(), Step.PUBLISH),
+    ("what was published was edited: nothing, it is published again", knows(A), A, config_map(B), None),
+    ("the ConfigMap of a known root was emptied: nothing", knows(A), A, config_map(), None),
 ]
 
 
@@ -77,7 +84,7 @@ STEPS: list[tuple[str, CertificateAuthority, Secret | None, ConfigMap | None, St
 def test_the_next_step(
     resource: CertificateAuthority, secret: Secret | None, published: ConfigMap | None, expected: Step | None
 ) -> None:
-    assert next_step(resource, secret, published) is expected
+    assert step(resource, secret, published) is expected
 
 
 STOPS: list[tuple[str, CertificateAuthority, Secret | None, ConfigMap | None, Reason]] = [
@@ -110,7 +117,7 @@ def test_a_person_decides(
     resource: CertificateAuthority, secret: Secret | None, published: ConfigMap | None, reason: Reason
 ) -> None:
     with pytest.raises((SpecError, OwnershipError)) as caught:
-        next_step(resource, secret, published)
+        step(resource, secret, published)
     assert isinstance(caught.value, ReasonedError)
     assert caught.value.reason == reason
     assert "PRIVATE KEY" not in str(caught.value)

@@ -12,6 +12,7 @@ from mtls_operator.core.client_cert import (
     P12,
     P12_PASSWORD,
     REVISION,
+    Trust,
     Wanted,
     referenced_password,
     render_secret,
@@ -27,6 +28,7 @@ from mtls_operator.pki.keys import generate_key
 from mtls_operator.pki.pkcs12 import Pkcs12Profile, opens_pkcs12
 
 ROOTS = (ISSUER.certificate,)
+TRUST = Trust(issuer=ISSUER.certificate, tail=(), roots=ROOTS)
 
 
 def wanted(password: str | None = None, **spec: Any) -> Wanted:
@@ -51,7 +53,7 @@ def made(want: Wanted) -> Secret:
 
 def again(want: Wanted, secret: Secret) -> Secret:
     """Do the work that is found, without issuing."""
-    work, stored = work_for(want, secret, ISSUER.certificate, ROOTS, NOW)
+    work, stored = work_for(want, secret, TRUST, NOW)
     assert (work.issue, work.rewrite) == (None, True)
     assert stored is not None
     return render_secret(want, secret, chain=stored.chain, key=stored.key, roots=ROOTS, issued=False)
@@ -62,7 +64,7 @@ SECRET = made(PLAIN)
 
 
 def test_what_was_rendered_needs_no_work() -> None:
-    work, _ = work_for(PLAIN, SECRET, ISSUER.certificate, ROOTS, NOW)
+    work, _ = work_for(PLAIN, SECRET, TRUST, NOW)
     assert not work.is_needed
 
 
@@ -121,7 +123,7 @@ def test_it_is_rewritten_without_a_new_certificate_for(want: Wanted, secret: Sec
     changed = again(want, secret)
     assert changed.data["tls.crt"] == secret.data["tls.crt"]
     assert changed.data["tls.key"] == secret.data["tls.key"]
-    work, _ = work_for(want, changed, ISSUER.certificate, ROOTS, NOW)
+    work, _ = work_for(want, changed, TRUST, NOW)
     assert not work.is_needed
 
 
@@ -139,7 +141,7 @@ def test_an_update_is_guarded_by_uid_and_version() -> None:
 
 def test_another_root_in_the_same_place_issues_anew() -> None:
     other = make_issuer().certificate
-    work, _ = work_for(PLAIN, SECRET, other, (other,), NOW)
+    work, _ = work_for(PLAIN, SECRET, Trust(issuer=other, tail=(), roots=(other,)), NOW)
     assert work.issue is not None
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from builders import authority, client_cert
 
-from mtls_operator.api.authority import NamespaceAccess
+from mtls_operator.api.authority_policy import NamespaceAccess
 from mtls_operator.api.selector import LabelSelector
 from mtls_operator.core.policy import admits, matches, require_access, require_names, require_server_names
 from mtls_operator.core.policy import selector_matches as selects

@@ -53,9 +53,13 @@ async def test_the_authority_goes_when_the_listener_has_gone() -> None:
     await world.settle()
     order = [w for w in world.faults.writes[before:] if not w.startswith(("apply", "remove"))]
     assert [write.split()[0] for write in order] == [
-        "DeleteListener", "DeleteCertificate", "DeleteCertificate", "delete", "delete",
+        "DeleteListener", "DeleteCertificate", "DeleteCertificate", "delete", "delete", "delete",
     ]  # fmt: skip
-    assert order[-2:] == ["delete secret edge/clients-ca-key", "delete config map edge/clients-ca"]
+    assert order[-3:] == [
+        "delete secret edge/clients-ca-key",
+        "delete config map edge/clients-ca",
+        "delete config map edge/clients-ledger-0",
+    ]
     assert set(world.kube.objects) == {(CERT, ObjectRef("edge", "payments"))}
 
 

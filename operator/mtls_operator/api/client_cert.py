@@ -52,6 +52,12 @@ EmailAddress = Annotated[
 ]
 IpAddress = Annotated[str, Field(max_length=45), Rule("isIP(self)", "must be an IP address such as 10.0.0.7")]
 
+CertificateRequest = Annotated[
+    str,
+    Field(max_length=16384),
+    Rule("self.matches('^[A-Za-z0-9+/]+={0,2}$')", "must be base64 of a PEM request, in one line"),
+]
+
 _FOREIGN_DOMAINS: Final = Rule(
     "!self.exists(k, k.matches('^([^/]*[.])?(mtls[.]clb-operator[.]dev|kubernetes[.]io|k8s[.]io)/'))",
     "names under mtls.clb-operator.dev, kubernetes.io and k8s.io cannot be set here",
@@ -137,6 +143,24 @@ class Pkcs12(ApiModel):
     """Where the password is. Default: one is made and put into the Secret as client.p12-password."""
 
 
+class RevocationReason(StrEnum):
+    """Why a certificate is revoked, in the words of RFC 5280; what can be taken back is left out."""
+
+    UNSPECIFIED = "Unspecified"
+    KEY_COMPROMISE = "KeyCompromise"
+    AFFILIATION_CHANGED = "AffiliationChanged"
+    SUPERSEDED = "Superseded"
+    CESSATION_OF_OPERATION = "CessationOfOperation"
+    PRIVILEGE_WITHDRAWN = "PrivilegeWithdrawn"
+
+
+class Revoked(ApiModel):
+    """That the certificate is revoked, and why."""
+
+    reason: RevocationReason = RevocationReason.UNSPECIFIED
+    """The reason on the revocation list."""
+
+
 class ClientCertSpec(ApiModel):
     """The client certificate that is wanted."""
 
@@ -144,6 +168,16 @@ class ClientCertSpec(ApiModel):
         RENEW_BEFORE_IS_SHORTER,
         immutable("caRef", "Make another ClientCert for another authority."),
         immutable_optional("secretName", "Make another ClientCert for another Secret."),
+        Rule(
+            "!(has(self.request) && has(self.privateKey))",
+            "privateKey and request exclude each other: with a request, no key is made",
+            ".request",
+        ),
+        Rule(
+            "!has(oldSelf.revoked) || has(self.revoked)",
+            "a revocation cannot be taken back. Make another ClientCert.",
+            ".revoked",
+        ),
     )
 
     ca_ref: AuthorityRef
@@ -164,12 +198,19 @@ class ClientCertSpec(ApiModel):
     """How long before its end the certificate is renewed. Default: a third of the duration."""
     private_key: ClientPrivateKey = Field(default_factory=ClientPrivateKey)
     """The key. Default: ECDSA with 256 bits, a new one with each renewal."""
+    request: CertificateRequest | None = None
+    """A certificate signing request, base64 of its PEM, instead of privateKey: no key is made and the
+    Secret holds only certificates. Subject and names come from this manifest, not from the request."""
     secret_name: ObjectName | None = None
     """The Secret to make. Immutable. Default: the object's name."""
     secret_template: SecretTemplate = Field(default_factory=SecretTemplate)
     """Labels and annotations for the Secret."""
     pkcs12: Pkcs12 = Pkcs12()
     """The bundle client.p12 for browsers and Java."""
+    revoked: Revoked | None = None
+    """Revokes every unexpired certificate of this object, for good. CLB still accepts them until they end."""
+    revoke_on_delete: bool = False
+    """Whether the certificates are revoked when the object is deleted."""
 
     def effective_renew_before(self) -> timedelta:
         """Return how long before its end the certificate is renewed, a third of its life by default."""
@@ -193,6 +234,8 @@ class ClientCertStatus(Status):
     """How many certificates have been issued for the object."""
     issuer_generation: int | None = None
     """The generation of the authority's root that signed it."""
+    certificate: str | None = None
+    """The certificate and what follows it in its chain, PEM. Only with spec.request."""
 
 
 class ClientCert(Resource):
@@ -232,6 +275,10 @@ class ClientCert(Resource):
     def secret_name(self) -> str:
         """Return the name of the Secret, the object's own by default."""
         return self.spec.secret_name or self.metadata.name
+
+    def is_revoked(self) -> bool:
+        """Tell whether somebody has revoked it."""
+        return self.spec.revoked is not None
 
     def ca(self) -> ObjectRef:
         """Return the authority that signs."""

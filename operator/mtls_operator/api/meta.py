@@ -18,9 +18,12 @@ FINALIZER: Final = f"{GROUP}/cleanup"
 
 RENEW_ANNOTATION: Final = f"{GROUP}/renew"
 PAUSED_ANNOTATION: Final = f"{GROUP}/paused"
+ROTATE_ANNOTATION: Final = f"{GROUP}/rotate"
 
 MANAGED_LABEL: Final = f"{GROUP}/managed"
 """`true` on every Secret and ConfigMap that the operator made: what its informers select."""
+LEDGER_LABEL: Final = f"{GROUP}/ledger"
+"""`true` on the shards of an authority's ledger; nobody watches them."""
 OWNER_KIND_LABEL: Final = f"{GROUP}/owner-kind"
 OWNER_UID_LABEL: Final = f"{GROUP}/owner-uid"
 """The uid and not the name, since a label's value ends at 63 characters and a name may have 253."""

@@ -1,4 +1,4 @@
-"""What a CertificateAuthority needs next.
+"""What a CertificateAuthority needs before anything else: its first root.
 
     ConfigMap      Secret          step
     -------------- --------------- ------------------------------------------------------------
@@ -6,10 +6,10 @@
                                    root existed: then its key is missing)
     empty          none            make the root, into the Secret
     published      none            none: the key is missing, a person restores it
-    none / empty   a root          publish its certificate (unless status knows another root: then
-                                   the Secret was swapped, a person decides)
-    published      the same root   none
-    published      another root    none: the Secret was swapped, a person decides
+    none           roots           announce (unless status knows another root: then the Secret was
+                                   swapped, a person decides)
+    published      the same roots  none: publishing and rotating are decided elsewhere
+    published      others          none: the Secret was swapped or is an old copy, a person decides
 
 Pure. The ConfigMap comes before the key and is the proof that one existed: a lost key never leads to
 a new root that nobody trusts. Called by the CertificateAuthority reconciler.
@@ -26,19 +26,19 @@ from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import OwnershipError, SpecError
 from mtls_operator.pki.error import PkiError
 from mtls_operator.pki.inspect import inspect_certificate, load_chain
-from mtls_operator.pki.issue import Issuer
-from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, key_from_pem
+from mtls_operator.pki.keys import KeyAlgorithm, KeySpec
 from mtls_operator.pki.names import Subject
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from cryptography import x509
 
     from mtls_operator.api.authority import CertificateAuthority
     from mtls_operator.core.cluster import ConfigMap, Secret
+    from mtls_operator.core.lineage import Lineage
 
 CA_CRT: Final = "ca.crt"
-FIRST_CRT: Final = "g1.crt"
-FIRST_KEY: Final = "g1.key"
 
 
 class Step(Enum):
@@ -46,7 +46,6 @@ class Step(Enum):
 
     ANNOUNCE = auto()
     MAKE_ROOT = auto()
-    PUBLISH = auto()
 
 
 def key_secret(authority: CertificateAuthority) -> ObjectRef:
@@ -82,50 +81,37 @@ def root_key(authority: CertificateAuthority) -> KeySpec:
     return KeySpec(KeyAlgorithm(wanted.algorithm.value), wanted.effective_size())
 
 
-def read_issuer(secret: Secret) -> Issuer:
-    """Return the root that signs.
-
-    Raises:
-        SpecError: with reason CAKeyDamaged.
-    """
-    try:
-        certificate = load_chain(secret.data.get(FIRST_CRT, b""))[0]
-        return Issuer(certificate, key_from_pem(secret.data.get(FIRST_KEY, b"")))
-    except PkiError as error:
-        raise SpecError(
-            Reason.CA_KEY_DAMAGED,
-            f"Secret {secret.ref} does not hold a usable root ({error}). "
-            f"Restore {FIRST_CRT} and {FIRST_KEY} from a backup; no new root is made.",
-        ) from None
-
-
 def next_step(
-    authority: CertificateAuthority, secret: Secret | None, config_map: ConfigMap | None
+    authority: CertificateAuthority, lineage: Lineage | None, config_map: ConfigMap | None, now: datetime
 ) -> Step | None:
-    """Return what to write next, None when the root is made and published.
+    """Return what to write next, None when there is a root and the ConfigMap that announced it.
+
+    Args:
+        authority: the manifest and its status.
+        lineage: the roots in its Secret, None without a Secret.
+        config_map: what is published.
+        now: an ended root may have been dropped from the Secret.
 
     Raises:
-        OwnershipError: the name of the Secret or of the ConfigMap is taken.
-        SpecError: the key is missing, damaged, or not the one that was published.
+        SpecError: the key is missing, or is not the one that was published.
     """
-    _require_ours(authority, secret, config_map)
-    published = config_map.data.get(CA_CRT, "") if config_map else ""
-    if secret is None:
+    published = _published(config_map)
+    if lineage is None:
         if published or authority.status.active is not None:
             raise _key_missing(authority)
         return Step.ANNOUNCE if config_map is None else Step.MAKE_ROOT
-    issuer = read_issuer(secret)
-    if published:
-        return _compare(authority, issuer.certificate, published)
-    active, fingerprint = authority.status.active, inspect_certificate(issuer.certificate).fingerprint_sha256
-    if active is not None and active.fingerprint_sha256 != fingerprint:
-        raise _swapped(authority)
-    return Step.ANNOUNCE if config_map is None else Step.PUBLISH
+    _require_same_roots(authority, lineage, published, now)
+    return Step.ANNOUNCE if config_map is None else None
 
 
-def _require_ours(
+def require_ours(
     authority: CertificateAuthority, secret: Secret | None, config_map: ConfigMap | None
 ) -> None:
+    """Refuse a Secret or ConfigMap that somebody else made.
+
+    Raises:
+        OwnershipError: the name of the one or the other is taken.
+    """
     if secret is not None and not belongs_to_authority(secret, authority):
         raise OwnershipError(
             Reason.SECRET_NAME_TAKEN,
@@ -149,26 +135,33 @@ def _key_missing(authority: CertificateAuthority) -> SpecError:
     )
 
 
-def _compare(authority: CertificateAuthority, root: x509.Certificate, published: str) -> Step | None:
-    fingerprint = inspect_certificate(root).fingerprint_sha256
-    if fingerprint == _fingerprint(published):
-        return None
+def _require_same_roots(
+    authority: CertificateAuthority,
+    lineage: Lineage,
+    published: tuple[x509.Certificate, ...],
+    now: datetime,
+) -> None:
+    """The status knows best; after a restore without it, what is published does."""
     active = authority.status.active
-    if active is not None and active.fingerprint_sha256 == fingerprint:
-        return Step.PUBLISH
-    raise _swapped(authority)
+    if active is not None:
+        if lineage.find(active.fingerprint_sha256) is None:
+            raise _swapped(authority)
+        return
+    current = (root for root in published if root.not_valid_after_utc > now)
+    if any(lineage.find(inspect_certificate(root).fingerprint_sha256) is None for root in current):
+        raise _swapped(authority)
 
 
 def _swapped(authority: CertificateAuthority) -> SpecError:
     return SpecError(
         Reason.CA_KEY_DAMAGED,
-        f"Secret {key_secret(authority)} holds another root than the one published in ConfigMap "
+        f"Secret {key_secret(authority)} lacks a root that is published in ConfigMap "
         f"{trust_config_map(authority)}. Restore the Secret; a root is never swapped silently.",
     )
 
 
-def _fingerprint(pem: str) -> str:
+def _published(config_map: ConfigMap | None) -> tuple[x509.Certificate, ...]:
     try:
-        return inspect_certificate(load_chain(pem)[0]).fingerprint_sha256
+        return load_chain(config_map.data.get(CA_CRT, "")) if config_map is not None else ()
     except PkiError:
-        return ""
+        return ()

@@ -70,6 +70,21 @@ class Work:
         return self.issue is not None or self.rewrite
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What an authority puts into a Secret besides the leaf.
+
+    Attributes:
+        issuer: the root that signs.
+        tail: what follows the leaf in its chain.
+        roots: the Secret's ca.crt.
+    """
+
+    issuer: x509.Certificate
+    tail: tuple[x509.Certificate, ...]
+    roots: tuple[x509.Certificate, ...]
+
+
 def wanted_leaf(cert: ClientCert) -> WantedLeaf:
     """Return the certificate that the manifest asks for.
 
@@ -133,8 +148,7 @@ def referenced_password(cert: ClientCert, secret: Secret | None) -> str | None:
 def work_for(
     wanted: Wanted,
     secret: Secret | None,
-    issuer: x509.Certificate,
-    roots: tuple[x509.Certificate, ...],
+    trust: Trust,
     now: datetime,
 ) -> tuple[Work, StoredLeaf | None]:
     """Compare the Secret with the wanted one.
@@ -142,21 +156,21 @@ def work_for(
     Args:
         wanted: what the manifest asks for.
         secret: what is stored, None for nothing.
-        issuer: the authority's signing certificate.
-        roots: all roots to trust, the Secret's ca.crt.
+        trust: the authority's certificates.
         now: the time.
 
     Returns:
         What has to be done, and the stored certificate where there is a usable one.
     """
     stored = read_leaf(secret) if secret is not None else None
-    issue = why_issue(wanted.leaf, stored, issuer, now)
+    issue = why_issue(wanted.leaf, stored, trust.issuer, now)
     if secret is None or stored is None or issue is not None:
         return Work(issue=issue, rewrite=True), stored
     password = wanted_password(wanted, secret)
     right = (
-        secret.data.get(CA_CRT, b"") == chain_to_pem(roots)
-        and _keystore_fits(wanted, secret, stored, password, roots)
+        secret.data.get(CA_CRT, b"") == chain_to_pem(trust.roots)
+        and stored.chain[1:] == trust.tail
+        and _keystore_fits(wanted, secret, stored, password, trust.roots)
         and _metadata_fits(wanted.cert, secret)
     )
     return Work(issue=None, rewrite=not right), stored

@@ -63,6 +63,27 @@ class Namespace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A ClientCert as others see it, small enough to hold thousands.
+
+    Attributes:
+        authority: whom it asks.
+        created: its creation time as Kubernetes wrote it, which sorts as text.
+        revoked: its manifest revokes it.
+        stalled: it cannot be issued as its manifest stands, so nobody should wait for it.
+    """
+
+    ref: ObjectRef
+    authority: ObjectRef
+    uid: str
+    created: str
+    revoked: bool = False
+    paused: bool = False
+    deleting: bool = False
+    stalled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
     """Who an object belongs to: the controller owner reference."""
 

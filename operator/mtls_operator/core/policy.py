@@ -11,14 +11,15 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from mtls_operator.api.authority import NamespacesFrom
+from mtls_operator.api.authority_policy import NamespacesFrom
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mtls_operator.api.authority import CertificateAuthority, ClientCertPolicy, NamespaceAccess
+    from mtls_operator.api.authority import CertificateAuthority
+    from mtls_operator.api.authority_policy import ClientCertPolicy, NamespaceAccess
     from mtls_operator.api.client_cert import ClientCert
     from mtls_operator.api.selector import LabelSelector
 

@@ -15,7 +15,8 @@ from mtls_operator.core.server_cert import authorities
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mtls_operator.adapters.kube.view import ClusterView, Held
+    from mtls_operator.adapters.kube.held import Held
+    from mtls_operator.adapters.kube.view import ClusterView
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.reconcilers.queue import KeyedQueue
 
@@ -107,7 +108,7 @@ class Watches:
             if authority in authorities(listener):
                 await self._wake(Kind.MUTUAL_TLS_LISTENER, listener.ref)
         for request in self._view.requests_to(authority):
-            await self._wake(Kind.CLIENT_CERT, request)
+            await self._wake(Kind.CLIENT_CERT, request.ref)
 
     async def _wake(self, kind: Kind, ref: ObjectRef, delay: float = 0.0) -> None:
         await self._queue.add(Key(kind, ref.namespace, ref.name), delay)

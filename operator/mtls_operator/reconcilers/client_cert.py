@@ -15,7 +15,8 @@ from mtls_operator.core import client_cert as core
 from mtls_operator.core.leaf import read_leaf
 from mtls_operator.core.outcome import Done
 from mtls_operator.core.policy import require_access, require_names
-from mtls_operator.reconcilers.issuing import issue
+from mtls_operator.pki.profiles import Usage
+from mtls_operator.reconcilers.issuing import Purpose
 from mtls_operator.reconcilers.passes import Result
 
 if TYPE_CHECKING:
@@ -24,15 +25,17 @@ if TYPE_CHECKING:
     from mtls_operator.core.cluster import Secret
     from mtls_operator.core.leaf import StoredLeaf
     from mtls_operator.ports import Clock, Kube
+    from mtls_operator.reconcilers.issuing import Issuing
     from mtls_operator.reconcilers.signers import Signer, Signers
 
 
 class ClientCertBehaviour:
     """Issues, renews and repairs."""
 
-    def __init__(self, kube: Kube, signers: Signers, clock: Clock) -> None:
+    def __init__(self, kube: Kube, signers: Signers, issuing: Issuing, clock: Clock) -> None:
         self._kube = kube
         self._signers = signers
+        self._issuing = issuing
         self._clock = clock
 
     async def read(self, ref: ObjectRef) -> ClientCert | None:
@@ -51,7 +54,7 @@ class ClientCertBehaviour:
             cert=resource, leaf=core.wanted_leaf(resource), password=await self._password(resource)
         )
         work, stored = await asyncio.to_thread(
-            core.work_for, wanted, secret, signer.issuer.certificate, signer.roots, self._clock.now()
+            core.work_for, wanted, secret, _trust(signer), self._clock.now()
         )
         if work.is_needed:
             secret, stored = await self._write(wanted, work, secret, stored, signer)
@@ -70,7 +73,7 @@ class ClientCertBehaviour:
         access = authority.spec.access.client_certs
         require_access(authority, access, "clientCerts", namespace=namespace, labels=labels)
         require_names(authority, cert)
-        return await self._signers.load(authority)
+        return await self._signers.load(authority, Usage.CLIENT)
 
     async def _password(self, cert: ClientCert) -> str | None:
         ref = cert.spec.pkcs12.password_secret_ref
@@ -83,10 +86,12 @@ class ClientCertBehaviour:
         self, wanted: Wanted, work: Work, secret: Secret | None, stored: StoredLeaf | None, signer: Signer
     ) -> tuple[Secret, StoredLeaf | None]:
         if work.issue is not None or stored is None:
-            signer.require_may_issue()
-            chain, key = await issue(wanted.leaf, signer.issuer, stored, self._clock.now())
+            purpose = Purpose(
+                requester=wanted.cert, secret=wanted.cert.secret_name(), why=work.issue or "it is damaged"
+            )
+            chain, key = await self._issuing.issue(wanted.leaf, signer, stored, purpose)
         else:
-            chain, key = stored.chain, stored.key
+            chain, key = (stored.chain[0], *signer.tail), stored.key
         rendered = await asyncio.to_thread(
             core.render_secret,
             wanted,
@@ -124,3 +129,7 @@ class ClientCertBehaviour:
             message += f"; it ends at {facts.not_after:%Y-%m-%d}, with its authority"
         after = max(renewal - self._clock.now(), timedelta(seconds=1))
         return Result(status=status, outcome=Done(message=message, after=after))
+
+
+def _trust(signer: Signer) -> core.Trust:
+    return core.Trust(issuer=signer.issuer.certificate, tail=signer.tail, roots=signer.roots)

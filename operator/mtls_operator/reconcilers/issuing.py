@@ -1,10 +1,17 @@
-"""Make a key and have it certified, off the event loop: an RSA key takes 50 to 100 milliseconds."""
+"""Make a key and have it certified, off the event loop: an RSA key takes 50 to 100 milliseconds.
+
+The certificate is recorded in the ledger before it is returned: nothing is handed out of which no
+record exists. Called by the ClientCert and MutualTLSListener reconcilers.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mtls_operator.core.ledger import Entry
+from mtls_operator.pki.inspect import inspect_certificate
 from mtls_operator.pki.issue import issue_leaf
 from mtls_operator.pki.keys import KeySpec, generate_key
 from mtls_operator.pki.verify import verify_leaf
@@ -14,26 +21,75 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from mtls_operator.api.resource import Resource
     from mtls_operator.core.leaf import StoredLeaf, WantedLeaf
-    from mtls_operator.pki.issue import Issuer
     from mtls_operator.pki.keys import PrivateKey
+    from mtls_operator.ports import Clock
+    from mtls_operator.reconcilers.ledger import Ledger
+    from mtls_operator.reconcilers.signers import Signer
 
 
-async def issue(
-    wanted: WantedLeaf, issuer: Issuer, stored: StoredLeaf | None, now: datetime
-) -> tuple[tuple[x509.Certificate, ...], PrivateKey]:
-    """Return a new chain, leaf first, and its key.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What a certificate is issued for, as the ledger keeps it.
 
-    The stored key is used again when the manifest says so and it is still of the wanted kind.
-
-    Raises:
-        PkiError: the request breaks a rule of the profile.
+    Attributes:
+        requester: the object whose manifest asks for it.
+        secret: the Secret that it goes to.
+        why: what led to it.
     """
-    return await asyncio.to_thread(_issue, wanted, issuer, stored, now)
+
+    requester: Resource
+    secret: str
+    why: str
+
+
+class Issuing:
+    """Issues leaves and records them."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+
+    async def issue(
+        self, wanted: WantedLeaf, signer: Signer, stored: StoredLeaf | None, purpose: Purpose
+    ) -> tuple[tuple[x509.Certificate, ...], PrivateKey]:
+        """Return a new chain, leaf first, and its key.
+
+        The stored key is used again when the manifest says so and it is still of the wanted kind.
+
+        Raises:
+            NotReady: the authority is being deleted.
+            PkiError: the request breaks a rule of the profile.
+            SpecError: the ledger is damaged.
+        """
+        signer.require_may_issue()
+        now = self._clock.now()
+        chain, key = await asyncio.to_thread(_issue, wanted, signer, stored, now)
+        await self._ledger.commit(signer.authority, _entry(chain[0], signer, purpose, now))
+        return chain, key
+
+
+def _entry(certificate: x509.Certificate, signer: Signer, purpose: Purpose, now: datetime) -> Entry:
+    facts, requester = inspect_certificate(certificate), purpose.requester
+    return Entry(
+        serial=facts.serial_number,
+        kind=requester.kind,
+        namespace=requester.metadata.namespace,
+        name=requester.metadata.name,
+        uid=requester.metadata.uid,
+        secret=purpose.secret,
+        common_name=facts.subject.common_name if facts.subject else "",
+        generation=signer.generation,
+        not_before=facts.not_before,
+        not_after=facts.not_after,
+        issued_at=now,
+        why=purpose.why,
+    )
 
 
 def _issue(
-    wanted: WantedLeaf, issuer: Issuer, stored: StoredLeaf | None, now: datetime
+    wanted: WantedLeaf, signer: Signer, stored: StoredLeaf | None, now: datetime
 ) -> tuple[tuple[x509.Certificate, ...], PrivateKey]:
     keep = wanted.keep_key and stored is not None and KeySpec.of(stored.key) == wanted.key
     key = stored.key if keep and stored is not None else generate_key(wanted.key)
@@ -42,11 +98,12 @@ def _issue(
         subject=wanted.subject,
         names=wanted.names,
         public_key=key.public_key(),
-        issuer=issuer,
+        issuer=signer.issuer,
         duration=wanted.duration,
         now=now,
     )
+    chain = (certificate, *signer.tail)
     if wanted.profile.usage is not None:
         # What does not verify is never handed out, whatever made it so.
-        verify_leaf((certificate,), (issuer.certificate,), now, wanted.profile.usage)
-    return (certificate,), key
+        verify_leaf(chain, (signer.issuer.certificate,), now, wanted.profile.usage)
+    return chain, key

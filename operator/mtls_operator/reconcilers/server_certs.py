@@ -16,8 +16,9 @@ from mtls_operator.core.leaf import TLS_CRT, TLS_KEY, read_leaf, why_issue
 from mtls_operator.core.policy import require_access, require_server_names
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady
+from mtls_operator.pki.profiles import Usage
 from mtls_operator.pki.text import normalise_pem
-from mtls_operator.reconcilers.issuing import issue
+from mtls_operator.reconcilers.issuing import Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mtls_operator.core.leaf import StoredLeaf, WantedLeaf
     from mtls_operator.core.server_cert import Slot
     from mtls_operator.ports import Clock, Kube, Wake
+    from mtls_operator.reconcilers.issuing import Issuing
     from mtls_operator.reconcilers.signers import Signer, Signers
 
 
@@ -86,16 +88,17 @@ class _PassAuthorities:
     async def signer(self, authority: CertificateAuthority) -> Signer:
         """Return the authority with its key."""
         if authority.ref not in self._loaded:
-            self._loaded[authority.ref] = await self._signers.load(authority)
+            self._loaded[authority.ref] = await self._signers.load(authority, Usage.SERVER)
         return self._loaded[authority.ref]
 
 
 class ServerCertificates:
     """Issues and renews server certificates."""
 
-    def __init__(self, kube: Kube, signers: Signers, clock: Clock, wake: Wake) -> None:
+    def __init__(self, kube: Kube, signers: Signers, issuing: Issuing, clock: Clock, wake: Wake) -> None:
         self._kube = kube
         self._signers = signers
+        self._issuing = issuing
         self._clock = clock
         self._wake = wake
 
@@ -134,9 +137,9 @@ class ServerCertificates:
         self, authority: CertificateAuthority, uploaded: Mapping[CertId, Fingerprint]
     ) -> CertId:
         """Return the cloud's id of the authority whose clients are admitted."""
-        active = authority.status.active
-        ca = active.cloud_certificate_id if active is not None else None
-        if active is None or ca is None or uploaded.get(CertId(ca)) != active.fingerprint_sha256:
+        admitted = authority.status.admitted
+        ca = admitted.cloud_certificate_id if admitted is not None else None
+        if admitted is None or ca is None or uploaded.get(CertId(ca)) != admitted.fingerprint_sha256:
             # Its own pass uploads; one that was deleted in the console would else wait for the resync.
             await self._wake(authority.key)
             raise NotReady(
@@ -157,8 +160,8 @@ class ServerCertificates:
         found: dict[str, CertId] = {}
         for slot in core.slots(listener):
             authority = await self._kube.get_authority(slot.admits)
-            active = authority.status.active if authority is not None else None
-            ca = active.cloud_certificate_id if active is not None else None
+            admitted = authority.status.admitted if authority is not None else None
+            ca = admitted.cloud_certificate_id if admitted is not None else None
             ca = ca or (known.get(slot.domain) if slot.domain else remembered)
             if ca is not None:
                 found[slot.domain] = CertId(ca)
@@ -177,7 +180,7 @@ class ServerCertificates:
         reason = why_issue(wanted, stored, signer.issuer.certificate, self._clock.now())
         if secret is None or stored is None or reason is not None:
             secret, stored = await self._issue(
-                listener, slot, previous=secret, wanted=wanted, stored=stored, signer=signer
+                listener, slot, previous=secret, wanted=wanted, stored=stored, signer=signer, why=reason
             )
         return wanted, stored, secret
 
@@ -190,9 +193,10 @@ class ServerCertificates:
         wanted: WantedLeaf,
         stored: StoredLeaf | None,
         signer: Signer,
+        why: str | None,
     ) -> tuple[Secret, StoredLeaf]:
-        signer.require_may_issue()
-        chain, key = await issue(wanted, signer.issuer, stored, self._clock.now())
+        purpose = Purpose(requester=listener, secret=slot.secret.name, why=why or "it is damaged")
+        chain, key = await self._issuing.issue(wanted, signer, stored, purpose)
         rendered = await asyncio.to_thread(
             core.render_server_secret,
             listener,

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mtls_operator.core.authority import key_secret, read_issuer
+from mtls_operator.api.authority_rotation import GENERATION_VARIABLE
+from mtls_operator.api.meta import ObjectRef
+from mtls_operator.core.authority import key_secret
+from mtls_operator.core.existing_root import read_source
+from mtls_operator.core.lineage import issuer_of, read_lineage
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady
 from mtls_operator.pki.inspect import inspect_certificate
@@ -14,8 +18,11 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from mtls_operator.api.authority import CertificateAuthority
-    from mtls_operator.api.meta import ObjectRef
+    from mtls_operator.core.cluster import Secret
+    from mtls_operator.core.lineage import Generation, Lineage
     from mtls_operator.pki.issue import Issuer
+    from mtls_operator.pki.keys import PrivateKey
+    from mtls_operator.pki.profiles import Usage
     from mtls_operator.ports import Clock, Kube, View
 
 
@@ -25,13 +32,17 @@ class Signer:
 
     Attributes:
         generation: of the root that signs.
+        tail: what follows a leaf in its chain: certificates for verifiers that know only older roots.
         roots: what a verifier should trust.
+        distribution_points: where the list of what this root has revoked is found.
     """
 
     authority: CertificateAuthority
     issuer: Issuer
     generation: int
+    tail: tuple[x509.Certificate, ...]
     roots: tuple[x509.Certificate, ...]
+    distribution_points: tuple[str, ...]
 
     def require_may_issue(self) -> None:
         """Refuse to issue for an authority that is going; what it has issued goes on being used.
@@ -53,7 +64,7 @@ class Signers:
         self._kube = kube
         self._view = view
         self._clock = clock
-        self._parsed: dict[ObjectRef, tuple[str, Issuer]] = {}
+        self._parsed: dict[ObjectRef, tuple[str, Lineage]] = {}
 
     async def authority(self, ref: ObjectRef) -> CertificateAuthority:
         """Return an authority.
@@ -82,12 +93,25 @@ class Signers:
         """Drop the key of an authority that is gone."""
         self._parsed.pop(ref, None)
 
-    async def load(self, authority: CertificateAuthority) -> Signer:
-        """Return the authority with its key.
+    def lineage(self, authority: ObjectRef, secret: Secret) -> Lineage:
+        """Return the roots in an authority's Secret, parsed once for each of its versions.
+
+        Raises:
+            SpecError: with reason CAKeyDamaged.
+        """
+        version = f"{secret.uid}/{secret.resource_version}"
+        known = self._parsed.get(authority)
+        if known is None or known[0] != version:
+            known = (version, read_lineage(secret))
+            self._parsed[authority] = known
+        return known[1]
+
+    async def load(self, authority: CertificateAuthority, usage: Usage) -> Signer:
+        """Return the authority with the root that signs leaves of a kind now.
 
         Raises:
             NotReady: it has no usable root now.
-            SpecError: its key is damaged.
+            SpecError: its key is damaged, missing or swapped.
         """
         ref, active = authority.ref, authority.status.active
         secret = await self._kube.get_secret(key_secret(authority)) if active is not None else None
@@ -96,24 +120,41 @@ class Signers:
                 Reason.AUTHORITY_NOT_READY,
                 f"CertificateAuthority {ref} has no root to sign with; its own status says why",
             )
-        version = f"{secret.uid}/{secret.resource_version}"
-        known = self._parsed.get(ref)
-        if known is None or known[0] != version:
-            known = (version, read_issuer(secret))
-            self._parsed[ref] = known
-        return self._signer(authority, known[1], active.generation)
+        lineage = self.lineage(ref, secret)
+        if lineage.find(active.fingerprint_sha256) is None:
+            raise NotReady(
+                Reason.AUTHORITY_NOT_READY,
+                f"CertificateAuthority {ref} is changing its root; its own status says how far",
+            )
+        return await self._signer(authority, lineage, lineage.signer(usage))
 
-    def _signer(self, authority: CertificateAuthority, issuer: Issuer, generation: int) -> Signer:
-        facts = inspect_certificate(issuer.certificate)
+    async def key_of(self, authority: CertificateAuthority, generation: Generation) -> PrivateKey:
+        """Return a root's key, from the Secret of somebody else where that holds it.
+
+        Raises:
+            SpecError: the Secret is gone or damaged, or holds another root now.
+        """
+        if generation.key is not None:
+            return generation.key
+        name = generation.record.source
+        secret = await self._kube.get_secret(ObjectRef(authority.metadata.namespace, name))
+        return read_source(secret, authority.ref, name, expected=generation.certificate).key
+
+    async def _signer(
+        self, authority: CertificateAuthority, lineage: Lineage, generation: Generation
+    ) -> Signer:
+        facts = inspect_certificate(generation.certificate)
         if self._clock.now() >= facts.not_after:
             raise NotReady(
                 Reason.CA_EXPIRED,
                 f"the root of CertificateAuthority {authority.ref} expired at {facts.not_after:%Y-%m-%d}",
             )
-        active = authority.status.active
-        if active is None or active.fingerprint_sha256 != facts.fingerprint_sha256:
-            raise NotReady(
-                Reason.AUTHORITY_NOT_READY,
-                f"CertificateAuthority {authority.ref} is changing its root; its own status says how far",
-            )
-        return Signer(authority=authority, issuer=issuer, generation=generation, roots=(issuer.certificate,))
+        points = authority.spec.crl.distribution_points
+        return Signer(
+            authority=authority,
+            issuer=issuer_of(generation, await self.key_of(authority, generation)),
+            generation=generation.number,
+            tail=lineage.tail(generation),
+            roots=lineage.roots(),
+            distribution_points=tuple(p.replace(GENERATION_VARIABLE, str(generation.number)) for p in points),
+        )

@@ -1,7 +1,7 @@
 """The Kube, View, Clock and Recorder ports with their state in memory."""
 
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 from unit.fakes.faults import Faults
 
 from mtls_operator import errors
+from mtls_operator.adapters.kube.shapes import read_request
 from mtls_operator.api.authority import CertificateAuthority
 from mtls_operator.api.client_cert import ClientCert
 from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.api.meta import FINALIZER, Kind, ObjectRef
 from mtls_operator.api.model import render_time
 from mtls_operator.api.resource import Resource, Status
-from mtls_operator.core.cluster import ConfigMap, Namespace, Node, Secret, Service
+from mtls_operator.core.cluster import ConfigMap, Namespace, Node, Request, Secret, Service
 
 Manifest = dict[str, Any]
 Stored = TypeVar("Stored", Secret, ConfigMap)
@@ -56,7 +57,7 @@ class FakeKube:
         body = copy.deepcopy(manifest)
         if known is None:
             body["metadata"] |= {"uid": f"uid-{kind.singular}-{ref.name}-{next(self._versions)}"}
-            body["metadata"] |= {"generation": 1}
+            body["metadata"] |= {"generation": 1, "creationTimestamp": render_time(self._clock.now())}
         else:
             kept = known["metadata"]
             changed = known["spec"] != body["spec"]
@@ -130,6 +131,22 @@ class FakeKube:
 
     async def update_config_map(self, config_map: ConfigMap) -> ConfigMap:
         return self._update("config map", self.config_maps, config_map)
+
+    async def list_config_maps(self, namespace: str, label: str) -> Sequence[ConfigMap]:
+        found = self.config_maps.values()
+        return [c for c in found if c.ref.namespace == namespace and c.labels.get(label) == "true"]
+
+    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str]) -> None:
+        with self._faults.write(f"merge config map {config_map.ref}", cloud=False):
+            known = self.config_maps.get(config_map.ref)
+            if known is None:
+                raise errors.KubeNotFound(f"config map {config_map.ref} is gone")
+            if known.uid != config_map.uid:
+                raise errors.KubeConflict(f"config map {config_map.ref} is another one")
+            version = str(next(self._versions))
+            self.config_maps[known.ref] = replace(
+                known, data={**known.data, **data}, resource_version=version
+            )
 
     async def delete_config_map(self, config_map: ConfigMap) -> None:
         self._delete("config map", self.config_maps, config_map)
@@ -209,6 +226,14 @@ class FakeView:
     def listeners(self) -> Collection[MutualTLSListener]:
         objects = self._kube.objects.items()
         return [MutualTLSListener.parse(b) for (kind, _), b in objects if kind is Kind.MUTUAL_TLS_LISTENER]
+
+    def requests_to(self, authority: ObjectRef) -> Collection[Request]:
+        objects = self._kube.objects.items()
+        found = [read_request(body) for (kind, _), body in objects if kind is Kind.CLIENT_CERT]
+        return [request for request in found if request.authority == authority]
+
+    def requests_within(self, authority: ObjectRef, namespace: str) -> Collection[Request]:
+        return [request for request in self.requests_to(authority) if request.ref.namespace == namespace]
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,15 @@ from mtls_operator.errors import OperatorError
 from mtls_operator.reconcilers.authority import AuthorityBehaviour
 from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
 from mtls_operator.reconcilers.execute import Executor
+from mtls_operator.reconcilers.issuing import Issuing
+from mtls_operator.reconcilers.ledger import Ledger
 from mtls_operator.reconcilers.listener import ListenerBehaviour
 from mtls_operator.reconcilers.loop import MakesPasses
 from mtls_operator.reconcilers.observe import Observer
 from mtls_operator.reconcilers.passes import Reconciler
+from mtls_operator.reconcilers.publication import Publication
+from mtls_operator.reconcilers.root_uploads import RootUploads
+from mtls_operator.reconcilers.roots import Roots
 from mtls_operator.reconcilers.server_certs import ServerCertificates
 from mtls_operator.reconcilers.signers import Signers
 
@@ -55,13 +60,25 @@ class World:
     def _operator(self) -> dict[Kind, MakesPasses]:
         kube, view, clock, recorder = self.kube, self.view, self.clock, self.recorder
         self.signers = signers = Signers(kube, view, clock)
-        authorities = AuthorityBehaviour(kube, view, self.store, signers, clock, cluster=CLUSTER)
+        self.ledger = Ledger(kube, clock)
+        issuing = Issuing(self.ledger, clock)
+        authorities = AuthorityBehaviour(
+            kube=kube,
+            store=self.store,
+            signers=signers,
+            roots=Roots(kube, signers, clock),
+            publication=Publication(kube),
+            uploads=RootUploads(view, self.store, signers, cluster=CLUSTER),
+            ledger=self.ledger,
+            clock=clock,
+            cluster=CLUSTER,
+        )
         listeners = ListenerBehaviour(
             kube=kube,
             view=view,
             balancers=self.balancers,
             store=self.store,
-            certificates=ServerCertificates(kube, signers, clock, self.woken_up),
+            certificates=ServerCertificates(kube, signers, issuing, clock, self.woken_up),
             observer=Observer(self.balancers, self.store, clock, cluster=CLUSTER),
             executor=Executor(self.balancers, self.store),
             access=BalancerAccess(),
@@ -71,7 +88,9 @@ class World:
         )
         return {
             Kind.CERTIFICATE_AUTHORITY: Reconciler(authorities, kube, recorder, clock),
-            Kind.CLIENT_CERT: Reconciler(ClientCertBehaviour(kube, signers, clock), kube, recorder, clock),
+            Kind.CLIENT_CERT: Reconciler(
+                ClientCertBehaviour(kube, signers, issuing, clock), kube, recorder, clock
+            ),
             Kind.MUTUAL_TLS_LISTENER: Reconciler(listeners, kube, recorder, clock),
         }
 

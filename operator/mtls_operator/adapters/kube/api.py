@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 APPLY: Final = "application/apply-patch+yaml"
 JSON: Final = "application/json"
 JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""Spares the content of a large object on the way back."""
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=5)
 
 _BY_REASON: Final[Mapping[str, type[errors.KubeError]]] = {
@@ -66,6 +69,7 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Json = None,
         content_type: str = JSON,
+        accept: str = JSON,
     ) -> Mapping[str, object]:
         """Make one call and return the reply.
 
@@ -74,7 +78,7 @@ class Api:
         """
         target = f"{path}?{urlencode(query)}" if query else path
         try:
-            status, text = await self._exchange(method, target, body, content_type)
+            status, text = await self._exchange(method, target, body, content_type, accept)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise errors.KubeUnavailable(
                 f"the Kubernetes API did not answer {method} {path}: {type(error).__name__}"
@@ -84,11 +88,13 @@ class Api:
             raise _refusal(method, path, status, reply)
         return reply
 
-    async def _exchange(self, method: str, target: str, body: Json, content_type: str) -> tuple[int, bytes]:
+    async def _exchange(
+        self, method: str, target: str, body: Json, content_type: str, accept: str
+    ) -> tuple[int, bytes]:
         request = await self._client.param_serialize(
             method,
             target,
-            header_params={"Accept": JSON, "Content-Type": content_type},
+            header_params={"Accept": accept, "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
         )

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator import errors
 from mtls_operator.adapters.kube import paths, shapes
-from mtls_operator.adapters.kube.api import APPLY, JSON_PATCH
+from mtls_operator.adapters.kube.api import APPLY, JSON_PATCH, MERGE_PATCH, METADATA_ONLY
 from mtls_operator.api.authority import CertificateAuthority
 from mtls_operator.api.client_cert import ClientCert
 from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.api.meta import API_VERSION, FINALIZER, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from mtls_operator.adapters.kube.api import Api
     from mtls_operator.api.meta import ObjectRef
     from mtls_operator.api.model import Json
@@ -86,6 +88,23 @@ class KubeClient:
         path = paths.core("configmaps", config_map.ref.namespace, config_map.ref.name)
         body = await self._api.call("PUT", path, query=_WRITE, body=shapes.write_config_map(config_map))
         return shapes.read_config_map(body)
+
+    async def list_config_maps(self, namespace: str, label: str) -> Sequence[ConfigMap]:
+        """Return the ConfigMaps of a namespace that carry a label with the value `true`."""
+        query = {"labelSelector": f"{label}=true"}
+        reply = await self._api.call("GET", paths.core("configmaps", namespace), query=query)
+        return tuple(shapes.read_config_map(item) for item in shapes.items_of(reply))
+
+    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str]) -> None:
+        """Add or replace entries of exactly this one, whatever its version; the others stay.
+
+        The uid in the body makes it the object that was read, not a new one of the same name.
+        """
+        path = paths.core("configmaps", config_map.ref.namespace, config_map.ref.name)
+        patch: Json = {"metadata": {"uid": config_map.uid}, "data": dict(data)}
+        await self._api.call(
+            "PATCH", path, query=_WRITE, body=patch, content_type=MERGE_PATCH, accept=METADATA_ONLY
+        )
 
     async def delete_config_map(self, config_map: ConfigMap) -> None:
         """Delete exactly this one; one that is gone already is fine."""

@@ -10,8 +10,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mtls_operator.api.meta import API_VERSION, ObjectRef
-from mtls_operator.core.cluster import ConfigMap, Namespace, Node, Owner, Secret, Service, ServicePort
+from mtls_operator.api.meta import API_VERSION, PAUSED_ANNOTATION, ObjectRef
+from mtls_operator.core.cluster import (
+    ConfigMap,
+    Namespace,
+    Node,
+    Owner,
+    Request,
+    Secret,
+    Service,
+    ServicePort,
+)
 
 if TYPE_CHECKING:
     from mtls_operator.api.model import Json
@@ -51,6 +60,11 @@ def ref_of(body: Body) -> ObjectRef:
     """Return where an object is."""
     metadata = _child(body, "metadata")
     return ObjectRef(_text(metadata, "namespace"), _text(metadata, "name"))
+
+
+def items_of(body: Body) -> tuple[Body, ...]:
+    """Return the objects of a list."""
+    return _items(body, "items")
 
 
 def version_of(body: Body) -> int:
@@ -93,22 +107,43 @@ def interest_of(body: Body) -> object:
 
 
 def authority_offer(body: Body) -> object:
-    """Return what others use of a CertificateAuthority: its spec, its root and its upload."""
-    active = _child(body, "status", "active")
-    metadata = _child(body, "metadata")
+    """Return what others use of a CertificateAuthority: its spec, its roots and what listeners admit."""
+    metadata, status = _child(body, "metadata"), _child(body, "status")
+    admitted = _child(status, "admitted")
     return (
         _text(metadata, "uid"),
         _number(metadata, "generation"),
-        _text(active, "fingerprintSHA256"),
-        _text(active, "cloudCertificateId"),
+        _text(_child(status, "active"), "fingerprintSHA256"),
+        tuple(_text(root, "fingerprintSHA256") for root in _items(status, "retiring")),
+        _text(admitted, "fingerprintSHA256"),
+        _text(admitted, "cloudCertificateId"),
+        _text(_child(status, "rotation"), "phase"),
         "deletionTimestamp" in metadata,
     )
 
 
-def requested_authority(body: Body) -> ObjectRef:
-    """Return the authority that a ClientCert asks."""
-    ref = _child(body, "spec", "caRef")
-    return ObjectRef(_text(ref, "namespace") or ref_of(body).namespace, _text(ref, "name"))
+def read_request(body: Body) -> Request:
+    """Read a ClientCert as others see it."""
+    metadata, spec = _child(body, "metadata"), _child(body, "spec")
+    ref, authority = ref_of(body), _child(spec, "caRef")
+    return Request(
+        ref=ref,
+        authority=ObjectRef(_text(authority, "namespace") or ref.namespace, _text(authority, "name")),
+        uid=_text(metadata, "uid"),
+        created=_text(metadata, "creationTimestamp"),
+        revoked="revoked" in spec,
+        paused=annotations_of(body).get(PAUSED_ANNOTATION) == "true",
+        deleting="deletionTimestamp" in metadata,
+        stalled=_is_stalled(body),
+    )
+
+
+def _is_stalled(body: Body) -> bool:
+    generation = _number(_child(body, "metadata"), "generation")
+    return any(
+        c.get("type") == "Stalled" and c.get("status") == "True" and c.get("observedGeneration") == generation
+        for c in _items(_child(body, "status"), "conditions")
+    )
 
 
 def read_node(body: Body) -> Node:

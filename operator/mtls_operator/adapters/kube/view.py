@@ -6,10 +6,12 @@ before the first pass and at every resync, since a broken watch may have lost a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Final
 
 from mtls_operator.adapters.kube import paths, shapes
+from mtls_operator.adapters.kube.held import Held
+from mtls_operator.adapters.kube.requests import HeldRequests
 from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.api.meta import Kind
 from mtls_operator.errors import SpecError
@@ -18,54 +20,9 @@ if TYPE_CHECKING:
     from mtls_operator.adapters.kube.api import Api
     from mtls_operator.adapters.kube.shapes import Body
     from mtls_operator.api.meta import ObjectRef
-    from mtls_operator.core.cluster import Namespace, Node, Service
+    from mtls_operator.core.cluster import Namespace, Node, Request, Service
 
-T_co = TypeVar("T_co", covariant=True)
 _PAGE: Final = "500"
-
-
-class Held(Generic[T_co]):
-    """Objects of one resource with the version that each was seen in."""
-
-    def __init__(self, path: str, read: Callable[[Body], T_co | None]) -> None:
-        self.path = path
-        self._read = read
-        self._objects: dict[ObjectRef, tuple[int, T_co]] = {}
-
-    def values(self) -> list[T_co]:
-        """Return the objects."""
-        return [value for _, value in self._objects.values()]
-
-    def refs(self) -> list[ObjectRef]:
-        """Return where the objects are."""
-        return list(self._objects)
-
-    def get(self, ref: ObjectRef) -> T_co | None:
-        """Return an object, None when it is not held."""
-        held = self._objects.get(ref)
-        return held[1] if held else None
-
-    def put(self, body: Body) -> None:
-        """Take an object up, unless a newer version of it is held."""
-        ref, version = shapes.ref_of(body), shapes.version_of(body)
-        held = self._objects.get(ref)
-        if held is not None and held[0] > version:
-            return
-        value = self._read(body)
-        if value is None:
-            self._objects.pop(ref, None)
-        else:
-            self._objects[ref] = (version, value)
-
-    def drop(self, body: Body) -> None:
-        """Forget an object that was deleted."""
-        self._objects.pop(shapes.ref_of(body), None)
-
-    def replace(self, bodies: Collection[Body]) -> None:
-        """Hold exactly these objects."""
-        self._objects = {}
-        for body in bodies:
-            self.put(body)
 
 
 class ClusterView:
@@ -77,7 +34,7 @@ class ClusterView:
         self.held_services = Held(paths.all_core("services"), shapes.read_service)
         self.held_namespaces = Held(paths.all_core("namespaces"), shapes.read_namespace)
         self.held_listeners = Held(paths.all_of_ours(Kind.MUTUAL_TLS_LISTENER), _read_listener)
-        self.held_requests = Held(paths.all_of_ours(Kind.CLIENT_CERT), shapes.requested_authority)
+        self.held_requests = HeldRequests()
         self.held_offers = Held(paths.all_of_ours(Kind.CERTIFICATE_AUTHORITY), shapes.authority_offer)
 
     def nodes(self) -> Collection[Node]:
@@ -96,10 +53,13 @@ class ClusterView:
         """Return every MutualTLSListener whose manifest makes sense."""
         return self.held_listeners.values()
 
-    def requests_to(self, authority: ObjectRef) -> list[ObjectRef]:
+    def requests_to(self, authority: ObjectRef) -> Collection[Request]:
         """Return the ClientCerts of an authority."""
-        requests = self.held_requests
-        return [ref for ref in requests.refs() if requests.get(ref) == authority]
+        return self.held_requests.to(authority)
+
+    def requests_within(self, authority: ObjectRef, namespace: str) -> Collection[Request]:
+        """Return the ClientCerts of an authority in one namespace."""
+        return self.held_requests.within(authority, namespace)
 
     async def refresh(self) -> None:
         """List everything anew and replace what is held."""

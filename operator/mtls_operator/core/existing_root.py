@@ -1,0 +1,73 @@
+"""A root that somebody else made: read where it is, checked before it is used, never copied.
+
+Pure. Called by the CertificateAuthority reconciler, and by whatever signs with such a root.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtls_operator.core.leaf import TLS_CRT, TLS_KEY, TLS_SECRET
+from mtls_operator.core.reasons import Reason
+from mtls_operator.errors import SpecError
+from mtls_operator.pki.error import PkiError
+from mtls_operator.pki.inspect import load_chain
+from mtls_operator.pki.issue import Issuer
+from mtls_operator.pki.keys import key_from_pem
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from mtls_operator.api.meta import ObjectRef
+    from mtls_operator.core.cluster import Secret
+
+
+def read_source(
+    secret: Secret | None,
+    authority: ObjectRef,
+    name: str,
+    *,
+    expected: x509.Certificate | None = None,
+) -> Issuer:
+    """Return the root in a Secret of type kubernetes.io/tls.
+
+    Args:
+        secret: what was found, None for nothing.
+        authority: whose source it is.
+        name: the Secret's name.
+        expected: the root that it held when it was taken up.
+
+    Raises:
+        SpecError: with reason SourceInvalid, or SourceSwapped when it holds another root.
+    """
+    where = f"Secret {authority.namespace}/{name}"
+    if secret is None:
+        raise SpecError(
+            Reason.SOURCE_INVALID,
+            f"{where} with the root does not exist. Create it, of type {TLS_SECRET}, with {TLS_CRT} and "
+            f"{TLS_KEY}; where it existed before, restore it from a backup.",
+        )
+    try:
+        certificate = load_chain(secret.data.get(TLS_CRT, b""))[0]
+        if expected is not None and certificate != expected:
+            raise SpecError(
+                Reason.SOURCE_SWAPPED,
+                f"{where} holds another root than the one that CertificateAuthority {authority} took up. "
+                "A root is never swapped silently: restore the Secret, put the new root into another one, "
+                "and name that one in spec.source.nextSecretRef.",
+            )
+        return Issuer(certificate, key_from_pem(secret.data.get(TLS_KEY, b"")))
+    except PkiError as error:
+        raise SpecError(Reason.SOURCE_INVALID, f"{where} does not hold a usable root: {error}") from None
+
+
+def take_up(secret: Secret | None, authority: ObjectRef, name: str, now: datetime) -> Issuer:
+    """Return a root that is to be used from now on, checked in full.
+
+    Raises:
+        SpecError: with reason SourceInvalid.
+    """
+    del now
+    return read_source(secret, authority, name)

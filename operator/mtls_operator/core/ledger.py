@@ -1,0 +1,178 @@
+"""The ledger: every certificate that an authority has issued, as entries of ConfigMaps.
+
+    ConfigMap <authority>-ledger-<n>        a shard, at most 500 entries
+      data:
+        <serial, hexadecimal>: <JSON>       an entry; added once, changed only by a revocation
+
+Pure. An entry is committed before its certificate is handed out, and stays until the certificate
+has ended, whatever becomes of the object that asked for it. Written by `reconcilers.ledger`, read by
+`kubectl mtls issued`; a rotation counts from it what still depends on the old root.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from mtls_operator.api.meta import LEDGER_LABEL, Kind, ObjectRef
+from mtls_operator.api.model import render_time
+from mtls_operator.core.cluster import ConfigMap
+from mtls_operator.core.ownership import OWNER_ANNOTATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mtls_operator.api.authority import CertificateAuthority
+
+ENTRIES_PER_SHARD: Final = 500
+"""Some 350 bytes an entry: a shard stays far below the megabyte that an object may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """That a certificate was revoked: since when, and why in the words of RFC 5280."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A certificate that was issued.
+
+    Attributes:
+        serial: lower-case hexadecimal without leading zeros.
+        kind: of the object that asked for it: ClientCert, or MutualTLSListener for a server's.
+        namespace: of that object, and of the Secret.
+        uid: of that object; another object of the same name has another one.
+        secret: the Secret that the certificate went to.
+        common_name: the certificate's.
+        generation: of the root that signed it.
+        why: what led to it, such as a renewal.
+    """
+
+    serial: str
+    kind: Kind
+    namespace: str
+    name: str
+    uid: str
+    secret: str
+    common_name: str
+    generation: int
+    not_before: datetime
+    not_after: datetime
+    issued_at: datetime
+    why: str
+    revoked: Revocation | None = None
+
+    @property
+    def is_client(self) -> bool:
+        """Whether it is a client certificate."""
+        return self.kind is Kind.CLIENT_CERT
+
+    def is_live(self, now: datetime) -> bool:
+        """Tell whether the certificate has neither ended nor been revoked."""
+        return now < self.not_after and self.revoked is None
+
+    def revoke(self, at: datetime, reason: str) -> Entry:
+        """Return the entry with its revocation; the first one counts."""
+        return self if self.revoked else replace(self, revoked=Revocation(at=at, reason=reason))
+
+
+def render_entry(entry: Entry) -> str:
+    """Return an entry's value in its shard."""
+    fields: dict[str, object] = {
+        "kind": entry.kind.value,
+        "namespace": entry.namespace,
+        "name": entry.name,
+        "uid": entry.uid,
+        "secret": entry.secret,
+        "commonName": entry.common_name,
+        "generation": entry.generation,
+        "notBefore": render_time(entry.not_before),
+        "notAfter": render_time(entry.not_after),
+        "issuedAt": render_time(entry.issued_at),
+        "why": entry.why,
+    }
+    if entry.revoked is not None:
+        fields["revoked"] = {"at": render_time(entry.revoked.at), "reason": entry.revoked.reason}
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+
+
+def parse_entry(serial: str, text: str) -> Entry | None:
+    """Read an entry; None for what is none, such as one that a person has damaged."""
+    try:
+        fields = json.loads(text)
+        revoked = fields.get("revoked")
+        return Entry(
+            serial=serial,
+            kind=Kind(fields["kind"]),
+            namespace=str(fields["namespace"]),
+            name=str(fields["name"]),
+            uid=str(fields["uid"]),
+            secret=str(fields["secret"]),
+            common_name=str(fields["commonName"]),
+            generation=int(fields["generation"]),
+            not_before=_time(fields["notBefore"]),
+            not_after=_time(fields["notAfter"]),
+            issued_at=_time(fields["issuedAt"]),
+            why=str(fields["why"]),
+            revoked=Revocation(at=_time(revoked["at"]), reason=str(revoked["reason"])) if revoked else None,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment
+
+
+def shard_ref(authority: ObjectRef, number: int) -> ObjectRef:
+    """Return where a shard is."""
+    return ObjectRef(authority.namespace, f"{authority.name}-ledger-{number}")
+
+
+def shard_number(authority: ObjectRef, shard: ObjectRef) -> int | None:
+    """Return the number in a shard's name, None for another name."""
+    prefix = f"{authority.name}-ledger-"
+    number = shard.name.removeprefix(prefix)
+    return int(number) if shard.name.startswith(prefix) and number.isdecimal() else None
+
+
+def new_shard(authority: CertificateAuthority, number: int, entries: Iterable[Entry]) -> ConfigMap:
+    """Return a shard to create. It carries no label that is watched: it is read once, at the start."""
+    return ConfigMap(
+        ref=shard_ref(authority.ref, number),
+        data={entry.serial: render_entry(entry) for entry in entries},
+        labels={LEDGER_LABEL: "true"},
+        annotations={OWNER_ANNOTATION: authority.metadata.name},
+    )
+
+
+def is_shard_of(authority: ObjectRef, found: ConfigMap) -> bool:
+    """Tell whether a ConfigMap is a shard of an authority's ledger."""
+    return (
+        found.labels.get(LEDGER_LABEL) == "true"
+        and found.annotations.get(OWNER_ANNOTATION) == authority.name
+        and shard_number(authority, found.ref) is not None
+    )
+
+
+def entries_of(shards: Iterable[ConfigMap]) -> Iterator[Entry]:
+    """Yield what can be read in shards."""
+    for shard in shards:
+        for serial, text in shard.data.items():
+            entry = parse_entry(serial, text)
+            if entry is not None:
+                yield entry
+
+
+def revoked_of(entries: Iterable[Entry], uid: str, reason: str, now: datetime) -> Mapping[str, Entry]:
+    """Return the changed entries when every unexpired certificate of an object is revoked, by serial."""
+    mine = (entry for entry in entries if entry.uid == uid and entry.is_client and entry.is_live(now))
+    return {entry.serial: entry.revoke(now, reason) for entry in mine}
