@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _LABELS: Final = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
 _MIN_EXPONENT: Final = 65537  # FIPS 186-5; with 1, anybody could sign
 
+_MAX_TEXT: Final = 2000  # of a request's content in a message: a condition's has an end
 # What is not here is let pass: keyEncipherment and keyAgreement stand in many a template, concern the
 # holder's own key only, and do not come into the certificate, which has digitalSignature alone.
 _REFUSED_BITS: Final = {
@@ -104,7 +105,8 @@ def _parse(block: Block) -> x509.CertificateSigningRequest:
 
 def _key_of(request: x509.CertificateSigningRequest) -> PublicKey:
     try:
-        key = issuable_key(request.public_key())
+        # The attribute is documented; cryptography's own type stub forgets it.
+        key = issuable_key(request.public_key(), request.public_key_algorithm_oid)  # type: ignore[attr-defined]
     except (ValueError, UnsupportedAlgorithm):
         raise PkiError("the key of the request cannot be read; make one of RSA or ECDSA") from None
     if isinstance(key, rsa.RSAPublicKey) and key.public_numbers().e < _MIN_EXPONENT:
@@ -145,9 +147,14 @@ def check_csr(csr: Request, *, subject: Subject, names: SubjectAltNames) -> None
     )
     if findings:
         raise PkiError(
-            f"the request asks for what the certificate will not have: {'; '.join(findings)}. "
+            f"the request asks for what the certificate will not have: {_listed(findings)}. "
             "Make the request without it, or add the name to the manifest"
         )
+
+
+def _listed(findings: tuple[str, ...]) -> str:
+    text = "; ".join(findings)
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
 
 
 def _subject_findings(asked: x509.Name, subject: Subject) -> Iterator[str]:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from mtls_operator.pki.error import PkiError
 from mtls_operator.pki.inspect import extension_of, inspect_certificate, signed_by
 from mtls_operator.pki.keys import PrivateKey, issuable_key, same_key
 from mtls_operator.pki.names import common_name_of
+from mtls_operator.pki.profiles import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +29,8 @@ HOW_TO_MAKE_A_ROOT: Final = (
 )
 """The command makes a version 3 root, with basicConstraints and key identifiers from OpenSSL's defaults."""
 
-_GOOD_HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
-# What verifiers have to know, and do.
-_KNOWN_CRITICAL: Final = frozenset(
-    {x509.BasicConstraints.oid, x509.KeyUsage.oid, x509.NameConstraints.oid, x509.ExtendedKeyUsage.oid}
-)
-_CLIENTS: Final = frozenset({ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
+_GOOD_HASHES: Final = frozenset({"sha256", "sha384", "sha512"})
+_KNOWN_CRITICAL: Final = frozenset({x509.BasicConstraints.oid, x509.KeyUsage.oid, x509.NameConstraints.oid})
 
 
 def check_existing_root(certificate: x509.Certificate, key: PrivateKey, now: datetime) -> None:
@@ -73,7 +68,7 @@ def _findings(certificate: x509.Certificate, key: PrivateKey, now: datetime) -> 
 
 def _key_findings(certificate: x509.Certificate, key: PrivateKey) -> Iterator[str]:
     try:
-        issuable_key(certificate.public_key())
+        issuable_key(certificate.public_key(), certificate.public_key_algorithm_oid)
     except PkiError as error:
         yield str(error)
     if not same_key(certificate, key):
@@ -88,17 +83,21 @@ def _self_findings(certificate: x509.Certificate) -> Iterator[str]:
             f"it was issued by {certificate.issuer.rfc4514_string()!r} and not by itself; only a root can be "
             "an authority, since a listener that trusts an intermediate refuses its certificates"
         )
-    elif not signed_by(certificate, certificate):
+    hash_name = _hash_name(certificate)
+    if hash_name not in _GOOD_HASHES:
+        yield f"it is signed with {hash_name}; make it anew with SHA-256, which every verifier accepts"
+    elif certificate.issuer == certificate.subject and not signed_by(certificate, certificate):
         yield "its signature was not made with its own key: it is no self-signed root, or it was changed"
-    if not _has_good_hash(certificate):
-        yield "it is signed with SHA-1, MD5 or something else that is no longer trusted; sign it with SHA-256"
 
 
-def _has_good_hash(certificate: x509.Certificate) -> bool:
+def _hash_name(certificate: x509.Certificate) -> str:
     try:
-        return isinstance(certificate.signature_hash_algorithm, _GOOD_HASHES)
+        algorithm = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:
-        return False
+        algorithm = None
+    return (
+        algorithm.name if algorithm else f"the algorithm {certificate.signature_algorithm_oid.dotted_string}"
+    )
 
 
 def _validity_findings(certificate: x509.Certificate, now: datetime) -> Iterator[str]:
@@ -121,7 +120,7 @@ def _extension_findings(certificate: x509.Certificate) -> Iterator[str]:
     if extension_of(certificate, x509.SubjectKeyIdentifier) is None:
         yield "the subject key identifier is missing, by which verifiers tell roots of one name apart"
     extended = extension_of(certificate, x509.ExtendedKeyUsage)
-    if extended is not None and _CLIENTS.isdisjoint(extended):
-        yield "its extended key usage leaves out client authentication"
+    if extended is not None and Usage.CLIENT.oid not in extended:
+        yield "its extended key usage does not name client authentication"
     for oid in critical - _KNOWN_CRITICAL:
-        yield f"its extension {oid.dotted_string} is critical, and verifiers that do not know it refuse it"
+        yield f"its extension {oid.dotted_string} is critical, and Python's verifier refuses a root for that"
