@@ -62,7 +62,7 @@ def _findings(certificate: x509.Certificate, key: PrivateKey, now: datetime) -> 
     else:
         yield (
             "it is of version 1, as `openssl x509 -req -signkey` makes it, and so does not say that it is "
-            f"a CA, which many verifiers want; make one that does with the same key: {HOW_TO_MAKE_A_ROOT}"
+            f"a CA, which many verifiers want: make one that does with the same key: {HOW_TO_MAKE_A_ROOT}"
         )
 
 
@@ -72,7 +72,7 @@ def _key_findings(certificate: x509.Certificate, key: PrivateKey) -> Iterator[st
     except PkiError as error:
         yield str(error)
     if not same_key(certificate, key):
-        yield "the private key belongs to another certificate; store the two that belong together"
+        yield "the private key belongs to another certificate: store the two that belong together"
 
 
 def _self_findings(certificate: x509.Certificate) -> Iterator[str]:
@@ -80,12 +80,12 @@ def _self_findings(certificate: x509.Certificate) -> Iterator[str]:
         yield "its subject has no common name, by which people tell authorities apart"
     if certificate.issuer != certificate.subject:
         yield (
-            f"it was issued by {certificate.issuer.rfc4514_string()!r} and not by itself; only a root can be "
+            f"it was issued by {certificate.issuer.rfc4514_string()!r} and not by itself: only a root can be "
             "an authority, since a listener that trusts an intermediate refuses its certificates"
         )
     hash_name = _hash_name(certificate)
     if hash_name not in _GOOD_HASHES:
-        yield f"it is signed with {hash_name}; make it anew with SHA-256, which every verifier accepts"
+        yield f"it is signed with {hash_name}: make it anew with SHA-256, which every verifier accepts"
     elif certificate.issuer == certificate.subject and not signed_by(certificate, certificate):
         yield "its signature was not made with its own key: it is no self-signed root, or it was changed"
 
@@ -104,14 +104,14 @@ def _validity_findings(certificate: x509.Certificate, now: datetime) -> Iterator
     if now < certificate.not_valid_before_utc:
         yield f"it is not valid before {certificate.not_valid_before_utc.isoformat()}"
     if now >= certificate.not_valid_after_utc:
-        yield f"it expired at {certificate.not_valid_after_utc.isoformat()}; renew it or bring another"
+        yield f"it expired at {certificate.not_valid_after_utc.isoformat()}: renew it or bring another"
 
 
 def _extension_findings(certificate: x509.Certificate) -> Iterator[str]:
     critical = {extension.oid for extension in certificate.extensions if extension.critical}
     constraints = extension_of(certificate, x509.BasicConstraints)
     if constraints is None or not constraints.ca:
-        yield "basicConstraints with CA:TRUE is missing; it is a leaf, no root"
+        yield "basicConstraints with CA:TRUE is missing: it is a leaf, no root"
     elif x509.BasicConstraints.oid not in critical:
         yield "basicConstraints is not critical, which verifiers want of a CA (RFC 5280 section 4.2.1.9)"
     usage = extension_of(certificate, x509.KeyUsage)
