@@ -1,4 +1,4 @@
-"""Every kind of certificate passes pkilint and OpenSSL's strict verification; the guide's own do not."""
+"""Everything that is signed passes pkilint and OpenSSL's strict verification; the guide's own do not."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
-from pkilint.bin import lint_pkix_cert, lint_pkix_signer_signee_cert_chain
+from pkilint.bin import lint_crl, lint_pkix_cert, lint_pkix_signer_signee_cert_chain
 
+from mtls_operator.pki.crl import REASONS, RevokedSerial, build_crl, crls_to_pem
 from mtls_operator.pki.inspect import chain_to_pem
-from mtls_operator.pki.issue import Issuer, issue_leaf, issue_root
+from mtls_operator.pki.issue import Issuer, cross_sign, issue_leaf, issue_root, renew_root
 from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, PrivateKey, generate_key
 from mtls_operator.pki.names import Subject, SubjectAltNames
 from mtls_operator.pki.profiles import CLIENT, SERVER, Profile
@@ -36,6 +37,7 @@ PERSON = SubjectAltNames(
     uris=("https://acme.example/payments",),
     email_addresses=("ops@acme.example",),
 )
+POINTS = ("http://pki.acme.example/clients.crl", "https://pki.acme.example/clients.crl")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,16 @@ def issuer(request: pytest.FixtureRequest, rsa_key: PrivateKey) -> Issuer:
     return Issuer(issue_root(subject=ROOT_SUBJECT, key=key, duration=10 * 365 * QUARTER / 90, now=NOW), key)
 
 
-def _leaf(issuer: Issuer, key: PrivateKey, profile: Profile, names: SubjectAltNames) -> x509.Certificate:
+@pytest.fixture(scope="module")
+def successor() -> Issuer:
+    """The next root: the same name, another key."""
+    key = generate_key(KeySpec(KeyAlgorithm.ECDSA, 256))
+    return Issuer(issue_root(subject=ROOT_SUBJECT, key=key, duration=40 * QUARTER, now=NOW), key)
+
+
+def _leaf(
+    issuer: Issuer, key: PrivateKey, profile: Profile, names: SubjectAltNames, *points: str
+) -> x509.Certificate:
     return issue_leaf(
         profile=profile,
         subject=Subject("payments.team-a", ("Acme",), countries=("CN",)),
@@ -60,6 +71,7 @@ def _leaf(issuer: Issuer, key: PrivateKey, profile: Profile, names: SubjectAltNa
         issuer=issuer,
         duration=QUARTER,
         now=NOW,
+        distribution_points=points,
     )
 
 
@@ -70,15 +82,16 @@ def _leaves(issuer: Issuer, rsa_key: PrivateKey) -> dict[str, x509.Certificate]:
         "server, P-256": _leaf(issuer, p256, SERVER, HOST),
         "client, a common name only": _leaf(issuer, p256, CLIENT, SubjectAltNames()),
         "client, RSA, every kind of name": _leaf(issuer, rsa_key, CLIENT, PERSON),
+        "client, two distribution points": _leaf(issuer, p256, CLIENT, PERSON, *POINTS),
     }
 
 
-def _findings(tool: ModuleType, *paths: Path) -> list[str]:
+def _findings(tool: ModuleType, *arguments: str | Path) -> list[str]:
     """Run one of pkilint's programs, without the cost of a process; return its findings from WARNING up."""
     with redirect_stdout(StringIO()) as output, warnings.catch_warnings():
         # pkilint leaves the files that it opened to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
-        count = tool.main(["lint", "-s", "WARNING", *(str(path) for path in paths)])
+        count = tool.main(["lint", "-s", "WARNING", *(str(argument) for argument in arguments)])
     findings = [line.strip() for line in output.getvalue().splitlines() if line.startswith("    ")]
     assert count == len(findings), output.getvalue()
     return findings
@@ -97,6 +110,46 @@ def test_pkilint_finds_nothing_in_root_or_leaves(issuer: Issuer, rsa_key: Privat
         leaf = _write(tmp_path / "leaf.crt", certificate)
         assert _findings(lint_pkix_cert, leaf) == [], kind
         assert _findings(lint_pkix_signer_signee_cert_chain, root, leaf) == [], kind
+
+
+def test_pkilint_finds_nothing_in_the_certificates_of_a_rotation(
+    issuer: Issuer, successor: Issuer, rsa_key: PrivateKey, tmp_path: Path
+) -> None:
+    old, new = (_write(tmp_path / f"{n}.crt", root.certificate) for n, root in enumerate((issuer, successor)))
+    cross = _write(
+        tmp_path / "cross.crt", cross_sign(root=successor.certificate, issuer=issuer, now=NOW + QUARTER)
+    )
+    leaf = _write(tmp_path / "leaf.crt", _leaf(successor, rsa_key, CLIENT, PERSON))
+    assert _findings(lint_pkix_cert, cross) == []
+    for signer, signee in ((old, cross), (cross, leaf), (new, leaf)):
+        assert _findings(lint_pkix_signer_signee_cert_chain, signer, signee) == [], (signer, signee)
+
+
+def test_pkilint_finds_nothing_in_a_root_that_was_renewed_for_the_same_key(
+    issuer: Issuer, rsa_key: PrivateKey, tmp_path: Path
+) -> None:
+    renewed = _write(
+        tmp_path / "root.crt",
+        renew_root(root=issuer.certificate, key=issuer.key, duration=80 * QUARTER, now=NOW + QUARTER),
+    )
+    leaf = _write(tmp_path / "leaf.crt", _leaf(issuer, rsa_key, CLIENT, PERSON))
+    assert _findings(lint_pkix_cert, renewed) == []
+    for signee in (renewed, leaf):
+        assert _findings(lint_pkix_signer_signee_cert_chain, renewed, signee) == []
+
+
+@pytest.mark.parametrize("reasons", [(), REASONS])
+def test_pkilint_finds_nothing_in_a_revocation_list(
+    issuer: Issuer, reasons: tuple[str, ...], tmp_path: Path
+) -> None:
+    revoked = [
+        RevokedSerial(serial=n, revoked_at=NOW, reason=reason)
+        for n, reason in enumerate(reasons, start=1 << 99)
+    ]
+    crl = build_crl(issuer=issuer, revoked=revoked, number=4, validity=timedelta(days=7), now=NOW)
+    path = tmp_path / "ca.crl"
+    path.write_bytes(crls_to_pem([crl]))
+    assert _findings(lint_crl, "-t", "CRL", "-p", "PKIX", path) == []
 
 
 @pytest.mark.parametrize(

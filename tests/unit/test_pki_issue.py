@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from mtls_operator.pki.error import PkiError
-from mtls_operator.pki.inspect import signed_by
+from mtls_operator.pki.inspect import inspect_certificate, signed_by
 from mtls_operator.pki.issue import Issuer, capped_not_after, is_capped, issue_leaf, issue_root
 from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, PrivateKey, generate_key
 from mtls_operator.pki.lint import lint_certificate
@@ -51,6 +51,7 @@ def _leaf(
     names: SubjectAltNames | None = None,
     duration: timedelta = QUARTER,
     now: datetime = NOW,
+    distribution_points: tuple[str, ...] = (),
 ) -> x509.Certificate:
     return issue_leaf(
         profile=profile,
@@ -60,6 +61,7 @@ def _leaf(
         issuer=issuer,
         duration=duration,
         now=now,
+        distribution_points=distribution_points,
     )
 
 
@@ -122,6 +124,42 @@ def test_the_authority_key_id_is_the_subject_key_id_of_the_ca(issuer: Issuer, le
     authority = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
     subject = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     assert authority.key_identifier == subject.digest
+
+
+def test_a_leaf_names_where_the_revocation_list_is(issuer: Issuer, leaf_key: PrivateKey) -> None:
+    uris = ("http://pki.acme.example/clients.crl", "https://[2001:db8::1]:8443/clients.crl")
+    leaf = _leaf(issuer, leaf_key, distribution_points=uris)
+    extension = leaf.extensions.get_extension_for_class(x509.CRLDistributionPoints)
+    assert not extension.critical
+    # One point with two ways to it: two points would be two lists, with a part of the serials each.
+    (point,) = extension.value
+    assert [name.value for name in point.full_name or ()] == list(uris)
+    assert (point.relative_name, point.reasons, point.crl_issuer) == (None, None, None)
+    assert inspect_certificate(leaf).distribution_points == uris
+
+
+def test_a_leaf_without_distribution_points_does_not_have_the_extension(
+    issuer: Issuer, leaf_key: PrivateKey
+) -> None:
+    leaf = _leaf(issuer, leaf_key)
+    assert all(extension.oid != x509.CRLDistributionPoints.oid for extension in leaf.extensions)
+    assert inspect_certificate(leaf).distribution_points == ()
+
+
+@pytest.mark.parametrize(
+    ("uri", "sentence"),
+    [
+        ("ldap://pki.acme.example/cn=clients", "is no http or https address"),
+        ("clients.crl", "is not valid: absolute"),
+        ("http:///clients.crl", "wants a host"),
+        ("", "is not valid"),
+    ],
+)
+def test_a_distribution_point_that_clients_cannot_fetch_is_refused(
+    issuer: Issuer, leaf_key: PrivateKey, uri: str, sentence: str
+) -> None:
+    with pytest.raises(PkiError, match=sentence):
+        _leaf(issuer, leaf_key, distribution_points=("http://pki.acme.example/ca.crl", uri))
 
 
 def test_serial_numbers_are_random(issuer: Issuer, leaf_key: PrivateKey) -> None:
@@ -267,6 +305,12 @@ def test_the_lint_finds_each_kind_of_fault(leaf_key: PrivateKey) -> None:
     both = x509.ExtendedKeyUsage([Usage.CLIENT.oid, Usage.SERVER.oid])
     assert "2.5.29.37" in findings("2.5.29.37", both, critical=False)
     assert "none of the profile's" in findings("extra", x509.OCSPNoCheck(), critical=False)
+    address = x509.UniformResourceIdentifier("http://pki.acme.example/ca.crl")
+    points = x509.CRLDistributionPoints([x509.DistributionPoint([address], None, None, None)])
+    assert findings("extra", points, critical=False) == ""
+    assert "2.5.29.31 is critical" in findings("extra", points, critical=True)
+    of_a_root = lint_certificate(_by_hand(leaf_key, *good.values(), (points, False)), ROOT)
+    assert "the extension 2.5.29.31 is none of the profile's" in of_a_root
     assert "serial number" in " ".join(lint_certificate(_by_hand(leaf_key, *good.values(), serial=1), CLIENT))
 
 
@@ -285,6 +329,12 @@ def test_a_key_that_no_profile_takes_is_refused(issuer: Issuer) -> None:
 
 def test_no_repr_shows_a_private_key(issuer: Issuer) -> None:
     assert "key=" not in repr(issuer)
+
+
+@pytest.mark.parametrize("usage", Usage)
+def test_only_a_ca_is_self_signed(usage: Usage) -> None:
+    with pytest.raises(ValueError, match="only a CA"):
+        Profile(name="odd", usage=usage, max_duration=YEAR, self_signed=True)
 
 
 @pytest.mark.parametrize("usage", [None, Usage.CLIENT])

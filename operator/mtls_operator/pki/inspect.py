@@ -18,7 +18,7 @@ from mtls_operator.pki.keys import KeySpec
 from mtls_operator.pki.names import Subject, SubjectAltNames, common_name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
 _T = TypeVar("_T")
@@ -43,6 +43,7 @@ class Facts:
         issuer_common_name: empty when the issuer has none.
         subject_key_id: hexadecimal, empty when there is none.
         authority_key_id: hexadecimal, empty when there is none.
+        distribution_points: the addresses of revocation lists, in their order.
     """
 
     serial_number: str
@@ -58,6 +59,7 @@ class Facts:
     issuer_common_name: str
     subject_key_id: str
     authority_key_id: str
+    distribution_points: tuple[str, ...]
 
 
 def inspect_certificate(certificate: x509.Certificate) -> Facts:
@@ -96,7 +98,14 @@ def _facts(certificate: x509.Certificate) -> Facts:
         issuer_common_name=common_name_of(certificate.issuer),
         subject_key_id=subject_key.digest.hex() if subject_key else "",
         authority_key_id=(authority_key.key_identifier or b"").hex() if authority_key else "",
+        distribution_points=tuple(_addresses(certificate)),
     )
+
+
+def _addresses(certificate: x509.Certificate) -> Iterator[str]:
+    for point in extension_of(certificate, x509.CRLDistributionPoints) or ():
+        names = point.full_name or ()
+        yield from (name.value for name in names if isinstance(name, x509.UniformResourceIdentifier))
 
 
 def _or_none(read: Callable[[], _T]) -> _T | None:
@@ -139,6 +148,6 @@ def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether the issuer's name and key made this certificate's signature; validity is not looked at."""
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True

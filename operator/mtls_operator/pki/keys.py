@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from mtls_operator.pki.error import PkiError
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -78,12 +76,19 @@ def _curve_size(curve: ec.EllipticCurve) -> int:
     return size
 
 
-def issuable_key(key: object) -> PublicKey:
+def issuable_key(key: object, algorithm: x509.ObjectIdentifier | None = None) -> PublicKey:
     """Return a public key as one that certificates are issued for.
+
+    Args:
+        key: the key.
+        algorithm: what the certificate or request that holds it calls it. A key for RSASSA-PSS alone
+            is read as any RSA key, but fits no certificate of ours and signs none.
 
     Raises:
         PkiError: it is of another kind or size.
     """
+    if algorithm == x509.PublicKeyAlgorithmOID.RSASSA_PSS:
+        raise PkiError("the key is for RSASSA-PSS alone; make an RSA key without that restriction")
     KeySpec.of(key)
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise PkiError("the public key is neither RSA nor ECDSA")

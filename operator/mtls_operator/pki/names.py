@@ -79,6 +79,13 @@ class Subject:
         ]
         return x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, self.common_name)])
 
+    def values_of(self, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+        """Return the values of one kind of attribute; none for a kind that a Subject does not hold."""
+        if oid == NameOID.COMMON_NAME:
+            return (self.common_name,)
+        field = next((field for field, held in _OIDS.items() if held == oid), None)
+        return tuple(getattr(self, field)) if field else ()
+
     @classmethod
     def from_x509(cls, name: x509.Name) -> Self:
         """Read a name.
@@ -168,6 +175,15 @@ class SubjectAltNames:
             return cls()
         except ValueError:
             raise PkiError("the certificate's extensions cannot be read") from None
+        return cls.from_extension(names)
+
+    @classmethod
+    def from_extension(cls, names: x509.SubjectAlternativeName) -> Self:
+        """Read an extension's value.
+
+        Raises:
+            PkiError: it has a name of another kind (otherName, directoryName) or one that is malformed.
+        """
         read = cls(
             dns_names=tuple(names.get_values_for_type(x509.DNSName)),
             uris=tuple(names.get_values_for_type(x509.UniformResourceIdentifier)),
@@ -175,5 +191,5 @@ class SubjectAltNames:
             ip_addresses=tuple(str(address) for address in names.get_values_for_type(x509.IPAddress)),
         )
         if any(isinstance(name, x509.OtherName | x509.DirectoryName | x509.RegisteredID) for name in names):
-            raise PkiError("the certificate has alternative names other than DNS, URI, email and IP")
+            raise PkiError("there are alternative names other than DNS, URI, email and IP")
         return read

@@ -81,7 +81,8 @@ def build_pkcs12(
     Args:
         key: the leaf's private key.
         certificate: the leaf.
-        chain: certificates between the leaf and the root, and the root where clients want it.
+        chain: certificates between the leaf and the root, and the root where clients want it. A cross
+            certificate comes before the root of the same name and key: Java sends the first that fits.
         friendly_name: shown by browsers, the alias in Java; empty for none.
         password: at least one character.
         profile: how it is encrypted.

@@ -1,6 +1,7 @@
-"""PEM text in the one form that the cloud's upload takes.
+"""PEM text: its blocks, and the one form that the cloud's upload takes.
 
-Pure. Called by `adapters.tencent` before an upload and before a comparison with what is uploaded.
+Pure. Called by `adapters.tencent` before an upload and before a comparison with what is uploaded, and
+by the readers of `pki` that look at a block's kind.
 
 The guide warns of the line break at the end of a copied certificate; equal certificates must also be
 equal text, or the cloud's own duplicate detection misses them.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from dataclasses import dataclass, field
 from typing import Final
 
 from mtls_operator.pki.error import PkiError
@@ -22,6 +24,37 @@ _BLOCK: Final = re.compile(
 _SEQUENCE_TAG: Final = 0x30
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of a PEM text.
+
+    Attributes:
+        label: what it says to hold, such as CERTIFICATE.
+        der: what it holds; of a private key, too.
+    """
+
+    label: str
+    der: bytes = field(repr=False)
+
+
+def read_blocks(text: str) -> tuple[Block, ...]:
+    """Read the blocks of a PEM text in their order; explanatory text around them is passed over.
+
+    Raises:
+        PkiError: there is no block, or one that is cut off, mixed up or not base64 of DER.
+    """
+    blocks = tuple(
+        Block(match["label"], _decode(match["label"], match["body"])) for match in _BLOCK.finditer(text)
+    )
+    if not blocks:
+        raise PkiError(
+            "the text holds no PEM block; it must begin with a line such as -----BEGIN CERTIFICATE-----"
+        )
+    if "-----" in _BLOCK.sub("", text):
+        raise PkiError("the text holds a PEM block that is cut off or damaged; copy it again as a whole")
+    return blocks
+
+
 def normalise_pem(text: str) -> str:
     """Return the PEM blocks of a text, in order, as 64 columns with LF and none at the end, no blank line.
 
@@ -31,20 +64,13 @@ def normalise_pem(text: str) -> str:
     Raises:
         PkiError: there is no block, or one that is cut off, mixed up or not base64 of DER.
     """
-    blocks = [_render(match["label"], match["body"]) for match in _BLOCK.finditer(text)]
-    if not blocks:
-        raise PkiError(
-            "the text holds no PEM block; it must begin with a line such as -----BEGIN CERTIFICATE-----"
-        )
-    if "-----" in _BLOCK.sub("", text):
-        raise PkiError("the text holds a PEM block that is cut off or damaged; copy it again as a whole")
-    return "\n".join(blocks)
+    return "\n".join(_render(block) for block in read_blocks(text))
 
 
-def _render(label: str, body: str) -> str:
-    encoded = base64.b64encode(_decode(label, body)).decode("ascii")
+def _render(block: Block) -> str:
+    encoded = base64.b64encode(block.der).decode("ascii")
     lines = [encoded[start : start + COLUMNS] for start in range(0, len(encoded), COLUMNS)]
-    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----"])
+    return "\n".join([f"-----BEGIN {block.label}-----", *lines, f"-----END {block.label}-----"])
 
 
 def _decode(label: str, body: str) -> bytes:
