@@ -11,6 +11,7 @@ from mtls_operator.core.leaf import TLS_CRT, TLS_KEY, TLS_SECRET
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import SpecError
 from mtls_operator.pki.error import PkiError
+from mtls_operator.pki.existing import check_existing_root
 from mtls_operator.pki.inspect import load_chain
 from mtls_operator.pki.issue import Issuer
 from mtls_operator.pki.keys import key_from_pem
@@ -69,5 +70,12 @@ def take_up(secret: Secret | None, authority: ObjectRef, name: str, now: datetim
     Raises:
         SpecError: with reason SourceInvalid.
     """
-    del now
-    return read_source(secret, authority, name)
+    issuer = read_source(secret, authority, name)
+    try:
+        check_existing_root(issuer.certificate, issuer.key, now)
+    except PkiError as error:
+        raise SpecError(
+            Reason.SOURCE_INVALID,
+            f"the root in Secret {authority.namespace}/{name} cannot be used: {error}",
+        ) from None
+    return issuer
