@@ -46,6 +46,7 @@ from mtls_operator.reconcilers.publication import Publication
 from mtls_operator.reconcilers.queue import KeyedQueue
 from mtls_operator.reconcilers.root_uploads import RootUploads
 from mtls_operator.reconcilers.roots import Roots
+from mtls_operator.reconcilers.rotation import Rotation
 from mtls_operator.reconcilers.server_certs import ServerCertificates
 from mtls_operator.reconcilers.signers import Signers
 
@@ -115,14 +116,26 @@ def _assemble(config: Config, api: Api, cloud: CloudApi, cluster: str) -> kopf.O
     balancers = CloudLoadBalancers(cloud, LoadBalancerWrites(cloud))
     signers = Signers(kube, view, clock)
     ledger = Ledger(kube, clock)
-    issuing = Issuing(ledger, clock)
+    issuing = Issuing(ledger, clock, queue.add)
+    roots, publication = Roots(kube, signers, clock), Publication(kube, signers, clock)
+    uploads = RootUploads(view, store, signers, cluster=cluster)
     authorities = AuthorityBehaviour(
         kube=kube,
         store=store,
         signers=signers,
-        roots=Roots(kube, signers, clock),
-        publication=Publication(kube),
-        uploads=RootUploads(view, store, signers, cluster=cluster),
+        roots=roots,
+        publication=publication,
+        uploads=uploads,
+        rotation=Rotation(
+            kube=kube,
+            view=view,
+            signers=signers,
+            roots=roots,
+            publication=publication,
+            uploads=uploads,
+            recorder=recorder,
+            clock=clock,
+        ),
         ledger=ledger,
         clock=clock,
         cluster=cluster,

@@ -47,8 +47,8 @@ class Clock(Protocol):
 class Wake(Protocol):
     """The work queue, for those who only add to it."""
 
-    async def __call__(self, key: Key) -> None:
-        """Have a pass made over an object soon."""
+    async def __call__(self, key: Key, delay: float = 0.0) -> None:
+        """Have a pass made over an object, after a delay in seconds."""
         ...
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from mtls_operator.api.authority import CertificateAuthority
+    from mtls_operator.api.authority import AuthoritySpec, CertificateAuthority
     from mtls_operator.core.cluster import ConfigMap, Secret
     from mtls_operator.core.lineage import Lineage
 
@@ -58,13 +58,13 @@ def trust_config_map(authority: CertificateAuthority) -> ObjectRef:
     return ObjectRef(authority.metadata.namespace, f"{authority.metadata.name}-ca")
 
 
-def root_subject(authority: CertificateAuthority) -> Subject:
+def root_subject(spec: AuthoritySpec) -> Subject:
     """Return the root's distinguished name.
 
     Raises:
         PkiError: a part of it cannot be certified.
     """
-    wanted = authority.spec.subject
+    wanted = spec.subject
     return Subject(
         common_name=wanted.common_name,
         organizations=wanted.organizations,
@@ -75,9 +75,9 @@ def root_subject(authority: CertificateAuthority) -> Subject:
     )
 
 
-def root_key(authority: CertificateAuthority) -> KeySpec:
+def root_key(spec: AuthoritySpec) -> KeySpec:
     """Return the kind of key that the manifest asks for."""
-    wanted = authority.spec.private_key
+    wanted = spec.private_key
     return KeySpec(KeyAlgorithm(wanted.algorithm.value), wanted.effective_size())
 
 

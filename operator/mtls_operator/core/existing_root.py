@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from mtls_operator.api.authority import AuthoritySpec
     from mtls_operator.api.meta import ObjectRef
     from mtls_operator.core.cluster import Secret
+    from mtls_operator.core.lineage import Lineage
 
 
 def read_source(
@@ -62,6 +64,26 @@ def read_source(
         return Issuer(certificate, key_from_pem(secret.data.get(TLS_KEY, b"")))
     except PkiError as error:
         raise SpecError(Reason.SOURCE_INVALID, f"{where} does not hold a usable root: {error}") from None
+
+
+def require_same_source(spec: AuthoritySpec, lineage: Lineage) -> None:
+    """Refuse a manifest whose root would have to come from somewhere else than the one in use.
+
+    Raises:
+        SpecError: with reason SourceSwapped.
+    """
+    known, wanted = lineage.newest.record.source, spec.source.secret_ref
+    named = wanted.name if wanted is not None else ""
+    if named == known or named in {generation.record.source for generation in lineage.generations}:
+        return
+    used = f"is that of Secret {known}" if known else "was made by the operator"
+    asked = f"names Secret {named}" if named else "asks for one made by the operator"
+    raise SpecError(
+        Reason.SOURCE_SWAPPED,
+        f"the root in use {used}, and spec.source {asked}. A root is never swapped silently: change "
+        "spec.source back. A successor goes into spec.source.nextSecretRef; another kind of root needs "
+        "another CertificateAuthority.",
+    )
 
 
 def take_up(secret: Secret | None, authority: ObjectRef, name: str, now: datetime) -> Issuer:

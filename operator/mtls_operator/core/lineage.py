@@ -182,6 +182,19 @@ class Lineage:
         """Return the lineage with another record of the newest root."""
         return Lineage((*self.generations[:-1], replace(self.newest, record=record)))
 
+    def without_key(self, generation: Generation) -> Lineage:
+        """Return the lineage without a root's key."""
+        return Lineage(
+            tuple(replace(g, key=None) if g.number == generation.number else g for g in self.generations)
+        )
+
+    def without(self, generation: Generation) -> Lineage:
+        """Return the lineage without a root that has ended; what it cross-signed has ended with it."""
+        left = tuple(g for g in self.generations if g.number != generation.number)
+        return Lineage(
+            tuple(replace(g, cross=None) if g.number == generation.number + 1 else g for g in left)
+        )
+
 
 def bundle_fingerprint(generations: tuple[Generation, ...]) -> str:
     """Return what identifies an upload: the root's fingerprint, or a digest over those of several."""

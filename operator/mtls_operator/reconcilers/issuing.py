@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mtls_operator.core.ledger import Entry
 from mtls_operator.pki.inspect import inspect_certificate
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from mtls_operator.api.resource import Resource
     from mtls_operator.core.leaf import StoredLeaf, WantedLeaf
     from mtls_operator.pki.keys import PrivateKey
-    from mtls_operator.ports import Clock
+    from mtls_operator.ports import Clock, Wake
     from mtls_operator.reconcilers.ledger import Ledger
     from mtls_operator.reconcilers.signers import Signer
+
+
+_COUNT_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +50,10 @@ class Purpose:
 class Issuing:
     """Issues leaves and records them."""
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, wake: Wake) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._wake = wake
 
     async def issue(
         self, wanted: WantedLeaf, signer: Signer, stored: StoredLeaf | None, purpose: Purpose
@@ -67,6 +71,8 @@ class Issuing:
         now = self._clock.now()
         chain, key = await asyncio.to_thread(_issue, wanted, signer, stored, now)
         await self._ledger.commit(signer.authority, _entry(chain[0], signer, purpose, now))
+        # It counts what is issued; a burst leads to one pass.
+        await self._wake(signer.authority.key, _COUNT_SECONDS)
         return chain, key
 
 
@@ -101,6 +107,7 @@ def _issue(
         issuer=signer.issuer,
         duration=wanted.duration,
         now=now,
+        distribution_points=signer.distribution_points,
     )
     chain = (certificate, *signer.tail)
     if wanted.profile.usage is not None:

@@ -5,7 +5,7 @@ Called by the CertificateAuthority reconciler.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mtls_operator.api.authority import UploadPolicy
@@ -18,6 +18,8 @@ from mtls_operator.pki.inspect import chain_to_pem
 from mtls_operator.pki.text import normalise_pem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mtls_operator.api.authority import CertificateAuthority
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.core.cloud import CertId, CloudCertificate
@@ -33,10 +35,12 @@ class Uploads:
     Attributes:
         admitted: the upload that listeners should bind, None while none of them needs one.
         others: our uploads of roots that no listener should bind any more.
+        by_fingerprint: every upload of ours.
     """
 
     admitted: CertId | None
     others: tuple[CertId, ...] = ()
+    by_fingerprint: Mapping[Fingerprint, CertId] = field(default_factory=dict)
 
 
 class RootUploads:
@@ -78,7 +82,9 @@ class RootUploads:
         # An upload that was needed once stays until the authority goes, or its root is replaced.
         if known is None and self.listeners(authority):
             known = await self._upload(authority, roots, fingerprint)
-        return Uploads(admitted=known, others=others)
+        uploads = {upload.fingerprint: upload.id for upload in ours}
+        uploads |= {fingerprint: known} if known is not None else {}
+        return Uploads(admitted=known, others=others, by_fingerprint=uploads)
 
     async def _ours(self, authority: CertificateAuthority) -> list[CloudCertificate]:
         owner = upload_owner(authority, self._cluster)

@@ -13,7 +13,7 @@ from mtls_operator.api.meta import ROTATE_ANNOTATION, ObjectRef
 from mtls_operator.core import authority as core
 from mtls_operator.core.authority import Step
 from mtls_operator.core.cluster import ConfigMap, Secret
-from mtls_operator.core.existing_root import take_up
+from mtls_operator.core.existing_root import require_same_source, take_up
 from mtls_operator.core.lineage import FIRST, Generation, Lineage, Record, render_lineage
 from mtls_operator.core.ownership import authority_annotations, authority_labels, belongs_to_authority
 from mtls_operator.pki.keys import generate_key
@@ -60,6 +60,8 @@ class Roots:
             elif step is Step.MAKE_ROOT:
                 await self._kube.create_secret(_secret(authority, await self._first(authority)))
             elif secret is not None and lineage is not None and config_map is not None:
+                require_same_source(authority.spec, lineage)
+                await self._signers.key_of(authority, lineage.newest)
                 return Ground(secret=secret, lineage=lineage, config_map=config_map)
 
     async def _first(self, authority: CertificateAuthority) -> Lineage:
@@ -94,9 +96,10 @@ class Roots:
 
 def new_root(authority: CertificateAuthority, number: int, record: Record, clock: Clock) -> Generation:
     """Make a key and a root; takes up to a second with RSA-4096, so call it off the event loop."""
-    key = generate_key(core.root_key(authority))
+    spec = authority.spec
+    key = generate_key(core.root_key(spec))
     certificate = issue_root(
-        subject=core.root_subject(authority), key=key, duration=authority.spec.duration, now=clock.now()
+        subject=core.root_subject(spec), key=key, duration=spec.duration, now=clock.now()
     )
     return Generation(number=number, certificate=certificate, key=key, record=record)
 

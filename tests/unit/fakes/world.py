@@ -25,6 +25,7 @@ from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.publication import Publication
 from mtls_operator.reconcilers.root_uploads import RootUploads
 from mtls_operator.reconcilers.roots import Roots
+from mtls_operator.reconcilers.rotation import Rotation
 from mtls_operator.reconcilers.server_certs import ServerCertificates
 from mtls_operator.reconcilers.signers import Signers
 
@@ -61,14 +62,26 @@ class World:
         kube, view, clock, recorder = self.kube, self.view, self.clock, self.recorder
         self.signers = signers = Signers(kube, view, clock)
         self.ledger = Ledger(kube, clock)
-        issuing = Issuing(self.ledger, clock)
+        issuing = Issuing(self.ledger, clock, self.woken_up)
+        roots, publication = Roots(kube, signers, clock), Publication(kube, signers, clock)
+        uploads = RootUploads(view, self.store, signers, cluster=CLUSTER)
         authorities = AuthorityBehaviour(
             kube=kube,
             store=self.store,
             signers=signers,
-            roots=Roots(kube, signers, clock),
-            publication=Publication(kube),
-            uploads=RootUploads(view, self.store, signers, cluster=CLUSTER),
+            roots=roots,
+            publication=publication,
+            uploads=uploads,
+            rotation=Rotation(
+                kube=kube,
+                view=view,
+                signers=signers,
+                roots=roots,
+                publication=publication,
+                uploads=uploads,
+                recorder=recorder,
+                clock=clock,
+            ),
             ledger=self.ledger,
             clock=clock,
             cluster=CLUSTER,
@@ -94,8 +107,9 @@ class World:
             Kind.MUTUAL_TLS_LISTENER: Reconciler(listeners, kube, recorder, clock),
         }
 
-    async def woken_up(self, key: Key) -> None:
+    async def woken_up(self, key: Key, delay: float = 0.0) -> None:
         """What a reconciler asks of the queue: remembered, since passes are made by hand here."""
+        del delay
         self.woken.append(key)
 
     def apply(self, *manifests: Manifest) -> None:
