@@ -115,7 +115,7 @@ def test_secrets_and_config_maps_are_listed_by_label_only(guide: Environment) ->
         if event["verb"] in {"list", "watch"} and event["objectRef"]["resource"] in {"secrets", "configmaps"}
     ]
     assert len(listed) >= 4
-    assert all(selector == ["mtls.clb-operator.dev/managed=true"] for selector in listed)
+    assert all(selector == ["mtls.clb-operator.dev/watch=true"] for selector in listed)
 
 
 def test_the_policy_of_the_cloud_account_allows_every_call(guide: Environment) -> None:

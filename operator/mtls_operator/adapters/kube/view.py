@@ -13,14 +13,16 @@ from mtls_operator.adapters.kube import paths, shapes
 from mtls_operator.adapters.kube.held import Held
 from mtls_operator.adapters.kube.requests import HeldRequests
 from mtls_operator.api.listener import MutualTLSListener
-from mtls_operator.api.meta import Kind
+from mtls_operator.api.meta import Key, Kind
 from mtls_operator.errors import SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mtls_operator.adapters.kube.api import Api
     from mtls_operator.adapters.kube.shapes import Body
     from mtls_operator.api.meta import ObjectRef
-    from mtls_operator.core.cluster import Namespace, Node, Request, Service
+    from mtls_operator.core.cluster import Namespace, Node, Offer, Request, Service
 
 _PAGE: Final = "500"
 
@@ -35,7 +37,9 @@ class ClusterView:
         self.held_namespaces = Held(paths.all_core("namespaces"), shapes.read_namespace)
         self.held_listeners = Held(paths.all_of_ours(Kind.MUTUAL_TLS_LISTENER), _read_listener)
         self.held_requests = HeldRequests()
-        self.held_offers = Held(paths.all_of_ours(Kind.CERTIFICATE_AUTHORITY), shapes.authority_offer)
+        self.held_offers = Held(
+            paths.all_of_ours(Kind.CERTIFICATE_AUTHORITY), shapes.read_offer, _source_secrets
+        )
 
     def nodes(self) -> Collection[Node]:
         """Return every node."""
@@ -60,6 +64,14 @@ class ClusterView:
     def requests_within(self, authority: ObjectRef, namespace: str) -> Collection[Request]:
         """Return the ClientCerts of an authority in one namespace."""
         return self.held_requests.within(authority, namespace)
+
+    def users_of_secret(self, secret: ObjectRef) -> list[Key]:
+        """Return the objects whose manifests refer to a Secret."""
+        return [
+            Key(kind, ref.namespace, ref.name)
+            for kind, held in self._ours().items()
+            for ref in held.referring_to(secret)
+        ]
 
     async def refresh(self) -> None:
         """List everything anew and replace what is held."""
@@ -89,6 +101,10 @@ class ClusterView:
             if not token:
                 return found
             query = {"limit": _PAGE, "continue": str(token)}
+
+
+def _source_secrets(offer: Offer) -> Iterable[ObjectRef]:
+    return offer.source_secrets
 
 
 def _read_listener(body: Body) -> MutualTLSListener | None:
