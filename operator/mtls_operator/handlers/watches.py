@@ -78,7 +78,7 @@ class Watches:
 
     async def config_map(self, event: str | None, body: Mapping[str, object]) -> None:
         """Wake the owner of a ConfigMap that we made; approvals wake those who may have waited for them."""
-        del event
+        _take(self._view.held_published, event, body)
         await self._owner_of(body)
         ref = shapes.ref_of(body)
         if ref.name.endswith(_APPROVALS):

@@ -28,6 +28,8 @@ class Held(Generic[T_co]):
         path: str,
         read: Callable[[Body], T_co | None],
         secrets: Callable[[T_co], Iterable[ObjectRef]] = _no_secrets,
+        *,
+        selector: str = "",
     ) -> None:
         """Take what to hold.
 
@@ -35,8 +37,10 @@ class Held(Generic[T_co]):
             path: lists the resource.
             read: reduces an object; None for one that is not to be held.
             secrets: tells which Secrets an object refers to.
+            selector: by which labels the resource is listed.
         """
         self.path = path
+        self.selector = selector
         self._read = read
         self._secrets = secrets
         self._objects: dict[ObjectRef, tuple[int, T_co]] = {}
