@@ -71,8 +71,10 @@ def listen(address: str, port: int) -> socket.socket:
     try:
         return socket.create_server((address, port), family=family)
     except OSError as error:
+        # Python adds the address to the system's words, which is said already.
+        cause = (error.strerror or str(error)).partition(" (")[0]
         raise CannotListen(
-            f"the revocation lists cannot be served at {address} port {port}: {error.strerror or error}. "
+            f"the revocation lists cannot be served at {address} port {port}: {cause}. "
             "Set crlPort in the configuration to a free port, or to 0 to serve none."
         ) from None
 
