@@ -42,6 +42,7 @@ _METHODS: Final = (hdrs.METH_GET, hdrs.METH_HEAD)
 _LONGEST_CACHED: Final = timedelta(hours=1)
 """A revocation that was published is known everywhere after this time."""
 _IDLE_SECONDS: Final = 15.0
+"""A connection on which no whole request arrives is closed after this time."""
 _STOP_SECONDS: Final = 2.0
 
 
