@@ -177,6 +177,7 @@ ALLOWED: set[Right] = set().union(
         _rights("", plural, ("get", "list", "watch", "create", "update", "delete"), namespace="team-a")
         for plural in ("secrets", "configmaps")
     ),
+    _rights("", "configmaps", ("patch",), namespace="team-a"),
     *(_rights("", plural, ("list", "watch")) for plural in ("nodes", "services", "namespaces")),
     _rights("", "namespaces", ("get", "list", "watch"), name="kube-system"),
     _rights("events.k8s.io", "events", ("create",), namespace="team-a"),
