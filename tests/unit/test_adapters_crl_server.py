@@ -11,7 +11,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 from builders import NOW, authority
-from unit.crls import VALIDITY, der, pem, revocation_list, root_pem
+from unit.crls import VALIDITY, pem, revocation_list, root_pem
 from unit.fakes.cluster import FakeClock
 from unit.fakes.listed_api import ListedApi
 
@@ -21,6 +21,7 @@ from mtls_operator.adapters.kube.view import ClusterView
 from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core.cluster import ConfigMap
 from mtls_operator.core.ownership import authority_annotations, authority_labels
+from mtls_operator.pki.crl import crl_to_der
 
 FIRST, SECOND = revocation_list(1), revocation_list(2)
 LATEST = "/crl/edge/clients.crl"
@@ -99,9 +100,9 @@ async def served() -> AsyncIterator[Served]:
 @pytest.mark.parametrize(
     ("path", "body", "content_type"),
     [
-        (LATEST, der(SECOND), "application/pkix-crl"),
-        ("/crl/edge/clients/1.crl", der(FIRST), "application/pkix-crl"),
-        ("/crl/edge/clients/2.crl", der(SECOND), "application/pkix-crl"),
+        (LATEST, crl_to_der(SECOND), "application/pkix-crl"),
+        ("/crl/edge/clients/1.crl", crl_to_der(FIRST), "application/pkix-crl"),
+        ("/crl/edge/clients/2.crl", crl_to_der(SECOND), "application/pkix-crl"),
         (ROOTS, root_pem().encode(), "application/x-pem-file"),
     ],
 )
@@ -115,18 +116,18 @@ async def test_what_is_published_is_served(served: Served, path: str, body: byte
 async def test_the_newest_generation_is_the_highest_number(served: Served) -> None:
     tenth = revocation_list(10)
     served.publish({**PUBLISHED, "g10.crl": pem(tenth)})
-    assert (await served.ask(LATEST)).body == der(tenth)
+    assert (await served.ask(LATEST)).body == crl_to_der(tenth)
 
 
 async def test_an_older_list_does_not_pass_for_the_newest(served: Served) -> None:
     served.publish({**PUBLISHED, "g10.crl": "damaged"})
     assert (await served.ask(LATEST)).status == 404
-    assert (await served.ask("/crl/edge/clients/2.crl")).body == der(SECOND)
+    assert (await served.ask("/crl/edge/clients/2.crl")).body == crl_to_der(SECOND)
 
 
 async def test_a_list_counts_from_its_update_to_the_next(served: Served) -> None:
     headers = (await served.ask(LATEST)).headers
-    assert headers["Last-Modified"] == "Mon, 23 Nov 2026 12:00:00 GMT"
+    assert headers["Last-Modified"] == "Mon, 23 Nov 2026 11:55:00 GMT"
     assert headers["Expires"] == "Mon, 23 Nov 2026 18:00:00 GMT"
 
 
@@ -178,7 +179,7 @@ async def test_who_has_another_one_gets_it(served: Served, form: str) -> None:
     newer = revocation_list(3)
     served.publish({**PUBLISHED, "g2.crl": pem(newer)}, version=2)
     reply = await served.ask(LATEST, If_None_Match=form.format(old), If_Modified_Since=_LATER)
-    assert (reply.status, reply.body) == (200, der(newer))
+    assert (reply.status, reply.body) == (200, crl_to_der(newer))
 
 
 _LATER = "Tue, 24 Nov 2026 12:00:00 GMT"
@@ -237,8 +238,8 @@ async def test_an_authority_without_a_root_has_nothing_to_serve(served: Served) 
 
 async def test_names_with_dots_are_told_apart(served: Served) -> None:
     served.publish({"g1.crl": pem(FIRST)}, name="clients.crl")
-    assert (await served.ask("/crl/edge/clients.crl.crl")).body == der(FIRST)
-    assert (await served.ask(LATEST)).body == der(SECOND)
+    assert (await served.ask("/crl/edge/clients.crl.crl")).body == crl_to_der(FIRST)
+    assert (await served.ask(LATEST)).body == crl_to_der(SECOND)
 
 
 async def test_requests_are_not_logged_whatever_they_are(

@@ -1,18 +1,21 @@
 """What of a ConfigMap is published: certificates and lists, of ConfigMaps that an authority made."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from builders import NOW, authority, client_cert
-from unit.crls import VALIDITY, der, pem, revocation_list, root, root_pem
+from unit.crls import VALIDITY, pem, revocation_list, root, root_pem
 
 from mtls_operator.api.meta import MANAGED_LABEL, ObjectRef
 from mtls_operator.core.cluster import ConfigMap
 from mtls_operator.core.ownership import authority_annotations, authority_labels, owned_labels
 from mtls_operator.core.published import Published, published_in, read_published
+from mtls_operator.pki.crl import crl_to_der
 from mtls_operator.pki.keys import key_to_pem
 
+BACKDATED = timedelta(minutes=5)
 FIRST, SECOND, TENTH = revocation_list(1), revocation_list(2), revocation_list(10)
 CONFIG_MAP = ConfigMap(
     ref=ObjectRef("edge", "clients-ca"),
@@ -35,9 +38,13 @@ def test_roots_and_lists_are_published_by_generation() -> None:
         ca_crt=root_pem(), ca_crl=pem(FIRST), g1_crl=pem(FIRST), g2_crl=pem(SECOND), g10_crl=pem(TENTH)
     )
     assert found.roots.decode() == root_pem()
-    assert {n: one.der for n, one in found.lists.items()} == {1: der(FIRST), 2: der(SECOND), 10: der(TENTH)}
+    assert {n: one.der for n, one in found.lists.items()} == {
+        1: crl_to_der(FIRST),
+        2: crl_to_der(SECOND),
+        10: crl_to_der(TENTH),
+    }
     assert found.newest == 10
-    assert (found.lists[2].this_update, found.lists[2].next_update) == (NOW, NOW + VALIDITY)
+    assert (found.lists[2].this_update, found.lists[2].next_update) == (NOW - BACKDATED, NOW + VALIDITY)
 
 
 def test_an_announced_authority_publishes_nothing_yet() -> None:
@@ -53,7 +60,7 @@ def test_a_key_of_another_form_is_no_list(name: str) -> None:
     assert published(**{name: pem(FIRST)}).lists == {}
 
 
-@pytest.mark.parametrize("text", [KEY, "", "text", DAMAGED, root_pem()])
+@pytest.mark.parametrize("text", [KEY, "", "text", DAMAGED, root_pem(), pem(FIRST, SECOND)])
 def test_what_is_no_list_is_not_published(text: str) -> None:
     found = published(g1_crl=pem(FIRST), g2_crl=text)
     assert list(found.lists) == [1]

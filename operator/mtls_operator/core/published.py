@@ -11,11 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from mtls_operator.api.meta import MANAGED_LABEL, OWNER_KIND_LABEL, Kind, ObjectRef
 from mtls_operator.core.ownership import OWNER_ANNOTATION
+from mtls_operator.pki.crl import crl_to_der, load_crls
 from mtls_operator.pki.error import PkiError
 from mtls_operator.pki.inspect import chain_to_pem, load_chain
 
@@ -91,12 +89,12 @@ def _read_roots(pem: str) -> bytes:
 
 def _read_list(pem: str) -> RevocationList | None:
     try:
-        crl = x509.load_pem_x509_crl(pem.encode())
-        this_update, next_update = crl.last_update_utc, crl.next_update_utc
-    except ValueError:
+        crls = load_crls(pem)
+    except PkiError:
         return None
-    if next_update is None:
-        return None  # RFC 5280, 5.1.2.5: it must be there
+    crl = crls[0] if len(crls) == 1 else None
+    if crl is None or crl.next_update_utc is None:
+        return None
     return RevocationList(
-        der=crl.public_bytes(Encoding.DER), this_update=this_update, next_update=next_update
+        der=crl_to_der(crl), this_update=crl.last_update_utc, next_update=crl.next_update_utc
     )
