@@ -17,6 +17,7 @@ from mtls_devcluster.loopback import Block, free_block
 from mtls_devcluster.nodes import Node, create_node, start_server
 from mtls_devcluster.operator_process import install_rights, start_operator
 from mtls_devcluster.paths import REPOSITORY
+from mtls_devcluster.ports import free_ports
 from mtls_devcluster.processes import RunningProcess, Supervisor
 from mtls_devcluster.progress import Progress
 from mtls_devcluster.simulator import Simulator, start_simulator
@@ -41,6 +42,12 @@ class Environment:
     block: Block
     nodes: tuple[Node, ...]
     operator: RunningProcess
+    crl_port: int
+
+    @property
+    def operator_crl(self) -> str:
+        """Where the operator serves revocation lists and roots."""
+        return f"http://127.0.0.1:{self.crl_port}"
 
 
 def start_environment(
@@ -101,6 +108,7 @@ def furnish(
         )
     with progress.step("Start two nodes with the real servers rs-1 and rs-2"):
         nodes = _start_nodes(supervisor, kubectl, simulator, block, now)
+    (crl_port,) = free_ports(1)
     with progress.step("Start the operator with the rights of its ServiceAccount"):
         install_rights(kubectl)
         operator = start_operator(
@@ -109,6 +117,7 @@ def furnish(
             kubectl=kubectl,
             simulator=simulator,
             directory=directory,
+            crl_port=crl_port,
         )
     return Environment(
         cluster=plane.cluster,
@@ -118,6 +127,7 @@ def furnish(
         block=block,
         nodes=nodes,
         operator=operator,
+        crl_port=crl_port,
     )
 
 

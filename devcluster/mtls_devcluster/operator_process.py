@@ -46,6 +46,7 @@ def start_operator(
     kubectl: Kubectl,
     simulator: Simulator,
     directory: Path,
+    crl_port: int,
     settings: Mapping[str, object] | None = None,
 ) -> RunningProcess:
     """Start the operator as its ServiceAccount and wait until its probe answers.
@@ -56,6 +57,7 @@ def start_operator(
         kubectl: As administrator, to get the ServiceAccount's token.
         simulator: Its cloud.
         directory: Where its kubeconfig and configuration go.
+        crl_port: Where on loopback it serves revocation lists.
         settings: Further members of its configuration file.
 
     Raises:
@@ -75,6 +77,8 @@ def start_operator(
         "cloud": {"endpoint": simulator.api},
         "healthAddress": "127.0.0.1",
         "healthPort": port,
+        "crlAddress": "127.0.0.1",
+        "crlPort": crl_port,
         **(settings or {}),
     }
     configuration.write_text(yaml.safe_dump(content))

@@ -93,6 +93,7 @@ def _write_env(folder: Path, environment: Environment) -> None:
         "KUBECONFIG": str(folder / "kubeconfig"),
         "SIMULATOR_API": simulator.api,
         "SIMULATOR_ADMIN": simulator.admin,
+        "OPERATOR_CRL": environment.operator_crl,
         **simulator.environment(),
         "LOAD_BALANCER_ID": LOAD_BALANCER,
         "LOAD_BALANCER_ADDRESS": environment.block.load_balancer,
@@ -125,6 +126,7 @@ The environment is up. Things to try:
   (cd .dev/clients/payments && curl --cacert ca.crt \\
         --resolve "api.acme.example:8443:$LOAD_BALANCER_ADDRESS" https://api.acme.example:8443/)   # refused
   curl -s "$SIMULATOR_ADMIN/state"                       # what the simulated cloud holds
+  curl -s "$OPERATOR_CRL/ca/platform/clients.crt"        # an authority's roots, for anybody
   tail -f .dev/run/operator.log
 
 In the end: make down"""

@@ -65,6 +65,9 @@ class Config(_Section):
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Port of the liveness probe; 0 = none."""
     health_address: str = "0.0.0.0"  # noqa: S104 - a pod is probed from outside
+    crl_port: Annotated[int, Field(ge=0, le=65535)] = 8082
+    """Port of the revocation lists and roots, over HTTP; 0 = none."""
+    crl_address: str = "0.0.0.0"  # noqa: S104 - whoever checks a list is outside the pod
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
@@ -102,6 +105,8 @@ def read_config(text: str, environment: Mapping[str, str]) -> Config:
             "endpoint": config.cloud.endpoint or endpoint,
         }
     )
+    if config.crl_port and config.crl_port == config.health_port:
+        raise ConfigError(f"crlPort and healthPort are both {config.crl_port}: give one of them another port")
     if not cloud.regions:
         raise ConfigError(f"no region is served: set cloud.regions in the configuration, or {REGION}")
     return config.model_copy(update={"cloud": cloud})

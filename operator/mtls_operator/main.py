@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from kubernetes.aio import config as kube_config
 
 from mtls_operator import __version__
 from mtls_operator.adapters.clock import SystemClock
+from mtls_operator.adapters.crl_server import CrlServer, listen
 from mtls_operator.adapters.kube.api import Api
 from mtls_operator.adapters.kube.client import KubeClient
 from mtls_operator.adapters.kube.recorder import EventRecorder
@@ -52,6 +54,7 @@ from mtls_operator.reconcilers.signers import Signers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from socket import socket
 
     from mtls_operator.config import Config, Credentials
 
@@ -77,20 +80,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     configure_logging(config.log_level)
     try:
-        asyncio.run(_run(config, credentials))
+        # Before anything else: an operator that cannot serve its lists does not begin.
+        with listen(config.crl_address, config.crl_port) if config.crl_port else nullcontext() as listening:
+            asyncio.run(_run(config, credentials, listening))
     except OperatorError as error:
         log.error("%s", error)  # noqa: TRY400 - a sentence for the reader, not a traceback
         return 1
     return 0
 
 
-async def _run(config: Config, credentials: Credentials) -> None:
+async def _run(config: Config, credentials: Credentials, listening: socket | None) -> None:
     api = Api(await _connect())
     cluster = config.cluster_id or await _cluster_uid(api)
     keys = Keys(secret_id=credentials.secret_id, secret_key=credentials.secret_key, token=credentials.token)
     endpoint = Endpoint(root_domain=config.cloud.root_domain, override=config.cloud.endpoint)
     cloud = CloudApi(keys, endpoint, Pacer(config.cloud.rate_share))
-    registry = _assemble(config, api, cloud, cluster)
+    registry = _assemble(config, api, cloud, cluster, listening)
     liveness = f"http://{config.health_address}:{config.health_port}/healthz" if config.health_port else None
     log.info("operator %s for cluster %s", __version__, cluster)
     try:
@@ -107,7 +112,9 @@ async def _run(config: Config, credentials: Credentials) -> None:
         await api.close()
 
 
-def _assemble(config: Config, api: Api, cloud: CloudApi, cluster: str) -> kopf.OperatorRegistry:
+def _assemble(
+    config: Config, api: Api, cloud: CloudApi, cluster: str, listening: socket | None
+) -> kopf.OperatorRegistry:
     queue: KeyedQueue[Key] = KeyedQueue()
     clock = SystemClock()
     kube, view = KubeClient(api), ClusterView(api)
@@ -171,6 +178,7 @@ def _assemble(config: Config, api: Api, cloud: CloudApi, cluster: str) -> kopf.O
         loop=loop,
         workers=config.workers,
         resync=config.resync_interval,
+        crl_server=CrlServer(view.published, clock, listening) if listening is not None else None,
     )
     return build_registry(Watches(view, queue), lifecycle, os.environ)
 

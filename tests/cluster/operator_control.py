@@ -56,6 +56,7 @@ class OperatorControl:
                 kubectl=self._environment.kubectl,
                 simulator=dataclasses.replace(simulator, secret_key=secret_key or simulator.secret_key),
                 directory=self._directory,
+                crl_port=self._environment.crl_port,
                 settings={"cloud": cloud},
             )
         except DevClusterError:

@@ -83,6 +83,17 @@ class Tenant:
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"note": content}}
         return self.world.kube.create(body)
 
+    def create_password(self, name: str, password: str, **labels: str) -> Manifest:
+        """Make a Secret with a PKCS#12 password."""
+        metadata = {"name": name, "namespace": self.namespace, "labels": labels}
+        body = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": metadata,
+            "stringData": {"password": password},
+        }
+        return self.world.kube.create(body)
+
     def get(self, kind: str, name: str) -> Manifest:
         return self.world.kube.get(kind, self.namespace, name)
 

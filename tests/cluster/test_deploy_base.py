@@ -68,7 +68,7 @@ def test_every_namespaced_object_is_in_the_namespace_that_comes_with_it(
     assert kinds == [
         *("ClusterRole", "ClusterRoleBinding", "ConfigMap"),
         *("CustomResourceDefinition",) * 3,
-        *("Deployment", "Namespace", "ServiceAccount"),
+        *("Deployment", "Namespace", "Service", "ServiceAccount"),
     ]
     namespaces = {item["metadata"]["namespace"] for item in rendered if "namespace" in item["metadata"]}
     assert namespaces == {NAMESPACE}
@@ -81,7 +81,7 @@ def test_the_api_server_knows_every_field(installed: Kubectl) -> None:
 
 def test_a_second_apply_changes_nothing(installed: Kubectl) -> None:
     answer = installed("apply", "-k", BASE).splitlines()
-    assert len(answer) == 9
+    assert len(answer) == 10
     assert [line for line in answer if not line.endswith(" unchanged")] == []
 
 
@@ -177,6 +177,7 @@ ALLOWED: set[Right] = set().union(
         _rights("", plural, ("get", "list", "watch", "create", "update", "delete"), namespace="team-a")
         for plural in ("secrets", "configmaps")
     ),
+    _rights("", "configmaps", ("patch",), namespace="team-a"),
     *(_rights("", plural, ("list", "watch")) for plural in ("nodes", "services", "namespaces")),
     _rights("", "namespaces", ("get", "list", "watch"), name="kube-system"),
     _rights("events.k8s.io", "events", ("create",), namespace="team-a"),

@@ -115,7 +115,8 @@ def test_secrets_and_config_maps_are_listed_by_label_only(guide: Environment) ->
         if event["verb"] in {"list", "watch"} and event["objectRef"]["resource"] in {"secrets", "configmaps"}
     ]
     assert len(listed) >= 4
-    assert all(selector == ["mtls.clb-operator.dev/managed=true"] for selector in listed)
+    labels = ["mtls.clb-operator.dev/watch=true"], ["mtls.clb-operator.dev/ledger=true"]
+    assert [selector for selector in listed if selector not in labels] == []
 
 
 def test_the_policy_of_the_cloud_account_allows_every_call(guide: Environment) -> None:

@@ -15,6 +15,7 @@ VARIABLES = {
     "KUBECONFIG",
     "SIMULATOR_API",
     "SIMULATOR_ADMIN",
+    "OPERATOR_CRL",
     "TENCENTCLOUD_SECRET_ID",
     "TENCENTCLOUD_SECRET_KEY",
     "TENCENTCLOUD_REGION",
@@ -62,6 +63,9 @@ def test_up_can_be_worked_with_and_down_ends_just_that(folder: Path) -> None:
         '--resolve "api.acme.example:8443:$LOAD_BALANCER_ADDRESS" https://api.acme.example:8443/'
     )
     assert _in_the_environment(folder, line).stdout.strip() in {"rs-1", "rs-2"}
+
+    roots = _in_the_environment(folder, 'curl -sSf "$OPERATOR_CRL/ca/platform/clients.crt"')
+    assert roots.stdout.startswith("-----BEGIN CERTIFICATE-----"), roots.stderr
 
     before = {record.name: record.pid for record in recorded(folder / "run")}
     assert "up already" in _run("up", folder)

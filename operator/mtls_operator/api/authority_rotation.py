@@ -23,7 +23,7 @@ class LocalSecretRef(ApiModel):
     """A Secret of the authority's own namespace."""
 
     name: ObjectName
-    """Its name."""
+    """Its name. With its label mtls.clb-operator.dev/watch: "true", changes count at once."""
 
 
 class SelfSigned(ApiModel):

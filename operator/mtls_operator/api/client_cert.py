@@ -125,7 +125,7 @@ class PasswordRef(ApiModel):
     """A password in a Secret of the same namespace."""
 
     name: ObjectName
-    """The Secret's name."""
+    """The Secret's name. With its label mtls.clb-operator.dev/watch: "true", changes count at once."""
     key: Annotated[str, Field(min_length=1, max_length=253)] = "password"
     """The key in the Secret's data."""
 

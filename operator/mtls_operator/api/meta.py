@@ -21,7 +21,10 @@ PAUSED_ANNOTATION: Final = f"{GROUP}/paused"
 ROTATE_ANNOTATION: Final = f"{GROUP}/rotate"
 
 MANAGED_LABEL: Final = f"{GROUP}/managed"
-"""`true` on every Secret and ConfigMap that the operator made: what its informers select."""
+"""`true` on every Secret and ConfigMap that the operator made."""
+WATCH_LABEL: Final = f"{GROUP}/watch"
+"""`true` on every Secret and ConfigMap whose changes are followed at once: those that the operator made,
+and those of people that should be. Its informers select by it and see no others."""
 LEDGER_LABEL: Final = f"{GROUP}/ledger"
 """`true` on the shards of an authority's ledger; nobody watches them."""
 OWNER_KIND_LABEL: Final = f"{GROUP}/owner-kind"

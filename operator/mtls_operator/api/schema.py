@@ -51,6 +51,9 @@ def _structural(node: Schema, definitions: Mapping[str, Schema]) -> Schema:
         del schema["anyOf"]
     if "default" in schema and schema["default"] in (None, "", [], {}):
         del schema["default"]
+    if schema.get("properties") == {}:
+        # The API server drops it, so every further apply would find a difference.
+        del schema["properties"]
     if "properties" in schema:
         schema["properties"] = {n: _structural(p, definitions) for n, p in schema["properties"].items()}
     for below in ("items", "additionalProperties"):

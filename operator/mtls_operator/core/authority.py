@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core.ownership import belongs_to_authority
+from mtls_operator.core.published import published_in
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import OwnershipError, SpecError
 from mtls_operator.pki.error import PkiError
@@ -55,7 +56,7 @@ def key_secret(authority: CertificateAuthority) -> ObjectRef:
 
 def trust_config_map(authority: CertificateAuthority) -> ObjectRef:
     """Return where the authority's certificate is published."""
-    return ObjectRef(authority.metadata.namespace, f"{authority.metadata.name}-ca")
+    return published_in(authority.ref)
 
 
 def root_subject(spec: AuthoritySpec) -> Subject:

@@ -71,6 +71,7 @@ class Request:
         created: its creation time as Kubernetes wrote it, which sorts as text.
         revoked: its manifest revokes it.
         stalled: it cannot be issued as its manifest stands, so nobody should wait for it.
+        password_secret: the Secret of its namespace with the PKCS#12 password; empty when one is made.
     """
 
     ref: ObjectRef
@@ -81,6 +82,30 @@ class Request:
     paused: bool = False
     deleting: bool = False
     stalled: bool = False
+    password_secret: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A CertificateAuthority as others see it: its spec, its roots and what listeners admit.
+
+    Attributes:
+        active: the fingerprint of the root that signs.
+        retiring: the fingerprints of the roots that signed before.
+        admitted: the fingerprint of what listeners admit.
+        upload: its id in the cloud.
+        source_secrets: the Secrets that its roots are taken from; empty when it makes its own.
+    """
+
+    uid: str
+    generation: int
+    active: str
+    retiring: tuple[str, ...]
+    admitted: str
+    upload: str
+    phase: str
+    deleting: bool
+    source_secrets: frozenset[ObjectRef]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mtls_operator.api.meta import GROUP, MANAGED_LABEL, OWNER_KIND_LABEL, OWNER_UID_LABEL
+from mtls_operator.api.meta import GROUP, MANAGED_LABEL, OWNER_KIND_LABEL, OWNER_UID_LABEL, WATCH_LABEL
 from mtls_operator.core.cloud import CertificateOwner
 from mtls_operator.core.cluster import Owner
 
@@ -30,6 +30,7 @@ def owned_labels(resource: Resource) -> dict[str, str]:
     """Return the labels of what an object makes."""
     return {
         MANAGED_LABEL: "true",
+        WATCH_LABEL: "true",
         OWNER_KIND_LABEL: resource.kind.value,
         OWNER_UID_LABEL: resource.metadata.uid,
     }
@@ -37,7 +38,7 @@ def owned_labels(resource: Resource) -> dict[str, str]:
 
 def authority_labels(resource: Resource) -> dict[str, str]:
     """Return the labels of an authority's key and certificates: no uid, since a restore changes it."""
-    return {MANAGED_LABEL: "true", OWNER_KIND_LABEL: resource.kind.value}
+    return {MANAGED_LABEL: "true", WATCH_LABEL: "true", OWNER_KIND_LABEL: resource.kind.value}
 
 
 def authority_annotations(resource: Resource) -> dict[str, str]:

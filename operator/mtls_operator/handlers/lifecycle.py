@@ -1,4 +1,4 @@
-"""Start and stop what runs besides kopf: the workers and the resync.
+"""Start and stop what runs besides kopf: the workers, the resync and the server of revocation lists.
 
 The view is listed before the first pass, so that no pass takes a half-read cluster for the whole one.
 """
@@ -15,6 +15,7 @@ from mtls_operator.errors import KubeError
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from mtls_operator.adapters.crl_server import CrlServer
     from mtls_operator.adapters.kube.view import ClusterView
     from mtls_operator.reconcilers.loop import Loop
     from mtls_operator.reconcilers.queue import KeyedQueue
@@ -37,17 +38,19 @@ class Lifecycle:
         loop: Loop,
         workers: int,
         resync: timedelta,
+        crl_server: CrlServer | None,
     ) -> None:
-        """Take what to run."""
+        """Take what to run; without a server of revocation lists where none is wanted."""
         self._view = view
         self._queue = queue
         self._loop = loop
         self._workers = workers
         self._resync = resync.total_seconds()
+        self._crl_server = crl_server
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """List the cluster, then start the workers."""
+        """List the cluster, then start the workers and answer requests."""
         while True:
             try:
                 await self._view.refresh()
@@ -55,6 +58,8 @@ class Lifecycle:
             except KubeError as error:
                 log.warning("the cluster cannot be listed yet: %s", error)
                 await asyncio.sleep(_START_RETRY_SECONDS)
+        if self._crl_server is not None:
+            await self._crl_server.start()
         self._tasks = [
             asyncio.create_task(self._loop.run(self._workers), name="workers"),
             asyncio.create_task(self._refresh_forever(), name="resync"),
@@ -88,3 +93,5 @@ class Lifecycle:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._crl_server is not None:
+            await self._crl_server.stop()

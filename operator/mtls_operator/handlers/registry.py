@@ -54,8 +54,8 @@ def build_registry(
     for kind, handle in ours.items():
         _on_event(registry, GROUP, VERSION, kind.plural, handle)
     core: dict[str, OnEvent] = {
-        "secrets": watches.made,
-        "configmaps": watches.made,
+        "secrets": watches.secret,
+        "configmaps": watches.config_map,
         "nodes": watches.node,
         "services": watches.service,
         "namespaces": watches.namespace,

@@ -10,9 +10,9 @@ from typing import Final
 
 import kopf
 
-from mtls_operator.api.meta import GROUP, MANAGED_LABEL
+from mtls_operator.api.meta import GROUP, WATCH_LABEL
 
-_MADE_BY_US: Final = f"{MANAGED_LABEL}=true"
+_FOLLOWED: Final = f"{WATCH_LABEL}=true"
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
@@ -27,8 +27,8 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.connect_timeout = 30
     settings.watching.chunk_size = 500
     # Selected by the API server: the content of other Secrets never reaches the operator.
-    settings.watching.label_selectors["", "v1", "secrets"] = _MADE_BY_US
-    settings.watching.label_selectors["", "v1", "configmaps"] = _MADE_BY_US
+    settings.watching.label_selectors["", "v1", "secrets"] = _FOLLOWED
+    settings.watching.label_selectors["", "v1", "configmaps"] = _FOLLOWED
     settings.networking.request_timeout = 30
     settings.posting.enabled = False
     settings.posting.level = logging.WARNING

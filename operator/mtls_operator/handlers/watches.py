@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mtls_operator.reconcilers.queue import KeyedQueue
 
 DELETED: Final = "DELETED"
+_APPROVALS: Final = "-approvals"
+"""`<authority>-approvals` is the ConfigMap in which people approve requests to that authority."""
 NODE_WINDOW_SECONDS: Final = 2.0
 """Changes of nodes within this time lead to one pass for each listener."""
 
@@ -67,9 +69,26 @@ class Watches:
             self._seen[key] = interest
         await self._queue.add(key)
 
-    async def made(self, event: str | None, body: Mapping[str, object]) -> None:
-        """Wake the owner of a Secret or ConfigMap that we made: somebody may have changed it."""
+    async def secret(self, event: str | None, body: Mapping[str, object]) -> None:
+        """Wake the owner of a Secret that we made, and whoever refers to it; nothing of it is kept."""
         del event
+        await self._owner_of(body)
+        for key in self._view.users_of_secret(shapes.ref_of(body)):
+            await self._queue.add(key)
+
+    async def config_map(self, event: str | None, body: Mapping[str, object]) -> None:
+        """Wake the owner of a ConfigMap that we made; approvals wake those who may have waited for them."""
+        _take(self._view.held_published, event, body)
+        await self._owner_of(body)
+        ref = shapes.ref_of(body)
+        if ref.name.endswith(_APPROVALS):
+            for request in self._view.requests_to(
+                ObjectRef(ref.namespace, ref.name.removesuffix(_APPROVALS))
+            ):
+                await self._wake(Kind.CLIENT_CERT, request.ref)
+
+    async def _owner_of(self, body: Mapping[str, object]) -> None:
+        """Wake the owner of what we made: somebody may have changed it."""
         ref, owner = shapes.ref_of(body), shapes.owner_of(body)
         name = owner.name if owner is not None else shapes.annotations_of(body).get(OWNER_ANNOTATION, "")
         kind = shapes.labels_of(body).get(OWNER_KIND_LABEL, "")

@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING
 
 from mtls_operator.adapters.kube import paths, shapes
 from mtls_operator.adapters.kube.held import Held
-from mtls_operator.api.meta import Kind
+from mtls_operator.api.meta import Kind, ObjectRef
 from mtls_operator.core.cluster import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from mtls_operator.adapters.kube.shapes import Body
-    from mtls_operator.api.meta import ObjectRef
+
+
+def _password_secrets(request: Request) -> Iterable[ObjectRef]:
+    return (ObjectRef(request.ref.namespace, request.password_secret),) if request.password_secret else ()
 
 
 class HeldRequests(Held[Request]):
     """Every ClientCert, by authority and namespace."""
 
     def __init__(self) -> None:
-        super().__init__(paths.all_of_ours(Kind.CLIENT_CERT), shapes.read_request)
+        super().__init__(paths.all_of_ours(Kind.CLIENT_CERT), shapes.read_request, _password_secrets)
         self._index: dict[ObjectRef, dict[str, dict[ObjectRef, Request]]] = defaultdict(dict)
 
     def put(self, body: Body) -> None:

@@ -15,6 +15,7 @@ from mtls_operator.core.cluster import (
     ConfigMap,
     Namespace,
     Node,
+    Offer,
     Owner,
     Request,
     Secret,
@@ -106,19 +107,21 @@ def interest_of(body: Body) -> object:
     )
 
 
-def authority_offer(body: Body) -> object:
-    """Return what others use of a CertificateAuthority: its spec, its roots and what listeners admit."""
+def read_offer(body: Body) -> Offer:
+    """Read a CertificateAuthority as others see it."""
     metadata, status = _child(body, "metadata"), _child(body, "status")
-    admitted = _child(status, "admitted")
-    return (
-        _text(metadata, "uid"),
-        _number(metadata, "generation"),
-        _text(_child(status, "active"), "fingerprintSHA256"),
-        tuple(_text(root, "fingerprintSHA256") for root in _items(status, "retiring")),
-        _text(admitted, "fingerprintSHA256"),
-        _text(admitted, "cloudCertificateId"),
-        _text(_child(status, "rotation"), "phase"),
-        "deletionTimestamp" in metadata,
+    admitted, source = _child(status, "admitted"), _child(body, "spec", "source")
+    secrets = (_text(_child(source, member), "name") for member in ("secretRef", "nextSecretRef"))
+    return Offer(
+        uid=_text(metadata, "uid"),
+        generation=_number(metadata, "generation"),
+        active=_text(_child(status, "active"), "fingerprintSHA256"),
+        retiring=tuple(_text(root, "fingerprintSHA256") for root in _items(status, "retiring")),
+        admitted=_text(admitted, "fingerprintSHA256"),
+        upload=_text(admitted, "cloudCertificateId"),
+        phase=_text(_child(status, "rotation"), "phase"),
+        deleting="deletionTimestamp" in metadata,
+        source_secrets=frozenset(ObjectRef(_text(metadata, "namespace"), name) for name in secrets if name),
     )
 
 
@@ -135,6 +138,7 @@ def read_request(body: Body) -> Request:
         paused=annotations_of(body).get(PAUSED_ANNOTATION) == "true",
         deleting="deletionTimestamp" in metadata,
         stalled=_is_stalled(body),
+        password_secret=_text(_child(spec, "pkcs12", "passwordSecretRef"), "name"),
     )
 
 

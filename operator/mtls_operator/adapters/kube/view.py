@@ -13,16 +13,20 @@ from mtls_operator.adapters.kube import paths, shapes
 from mtls_operator.adapters.kube.held import Held
 from mtls_operator.adapters.kube.requests import HeldRequests
 from mtls_operator.api.listener import MutualTLSListener
-from mtls_operator.api.meta import Kind
+from mtls_operator.api.meta import WATCH_LABEL, Key, Kind
+from mtls_operator.core.published import Published, published_in, read_published
 from mtls_operator.errors import SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mtls_operator.adapters.kube.api import Api
     from mtls_operator.adapters.kube.shapes import Body
     from mtls_operator.api.meta import ObjectRef
-    from mtls_operator.core.cluster import Namespace, Node, Request, Service
+    from mtls_operator.core.cluster import Namespace, Node, Offer, Request, Service
 
 _PAGE: Final = "500"
+_FOLLOWED: Final = f"{WATCH_LABEL}=true"
 
 
 class ClusterView:
@@ -35,7 +39,10 @@ class ClusterView:
         self.held_namespaces = Held(paths.all_core("namespaces"), shapes.read_namespace)
         self.held_listeners = Held(paths.all_of_ours(Kind.MUTUAL_TLS_LISTENER), _read_listener)
         self.held_requests = HeldRequests()
-        self.held_offers = Held(paths.all_of_ours(Kind.CERTIFICATE_AUTHORITY), shapes.authority_offer)
+        self.held_offers = Held(
+            paths.all_of_ours(Kind.CERTIFICATE_AUTHORITY), shapes.read_offer, _source_secrets
+        )
+        self.held_published = Held(paths.all_core("configmaps"), _read_published, selector=_FOLLOWED)
 
     def nodes(self) -> Collection[Node]:
         """Return every node."""
@@ -61,10 +68,23 @@ class ClusterView:
         """Return the ClientCerts of an authority in one namespace."""
         return self.held_requests.within(authority, namespace)
 
+    def users_of_secret(self, secret: ObjectRef) -> list[Key]:
+        """Return the objects whose manifests refer to a Secret."""
+        return [
+            Key(kind, ref.namespace, ref.name)
+            for kind, held in self._ours().items()
+            for ref in held.referring_to(secret)
+        ]
+
+    def published(self, authority: ObjectRef) -> Published | None:
+        """Return what an authority publishes, None when it publishes nothing."""
+        return self.held_published.get(published_in(authority))
+
     async def refresh(self) -> None:
         """List everything anew and replace what is held."""
-        for held in (self.held_nodes, self.held_services, self.held_namespaces, *self._ours().values()):
-            held.replace(await self._list(held.path))
+        others = (self.held_nodes, self.held_services, self.held_namespaces, self.held_published)
+        for held in (*others, *self._ours().values()):
+            held.replace(await self._list(held))
 
     def refs_of(self, kind: Kind) -> list[ObjectRef]:
         """Return where every object of a kind of ours is."""
@@ -77,18 +97,27 @@ class ClusterView:
             Kind.MUTUAL_TLS_LISTENER: self.held_listeners,
         }
 
-    async def _list(self, path: str) -> list[Body]:
+    async def _list(self, held: Held[object]) -> list[Body]:
         found: list[Body] = []
-        query = {"limit": _PAGE}
+        selected = {"limit": _PAGE} | ({"labelSelector": held.selector} if held.selector else {})
+        query = selected
         while True:
-            page = await self._api.call("GET", path, query=query)
+            page = await self._api.call("GET", held.path, query=query)
             items = page.get("items")
             found += [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
             metadata = page.get("metadata")
             token = metadata.get("continue") if isinstance(metadata, Mapping) else None
             if not token:
                 return found
-            query = {"limit": _PAGE, "continue": str(token)}
+            query = selected | {"continue": str(token)}
+
+
+def _source_secrets(offer: Offer) -> Iterable[ObjectRef]:
+    return offer.source_secrets
+
+
+def _read_published(body: Body) -> Published | None:
+    return read_published(shapes.read_config_map(body))
 
 
 def _read_listener(body: Body) -> MutualTLSListener | None:
