@@ -230,6 +230,12 @@ def test_a_list_that_is_none_of_ours_is_refused(crl: x509.CertificateRevocationL
         load_crls(crl.public_bytes(serialization.Encoding.PEM))
 
 
+def test_a_list_whose_issuer_cannot_be_read_is_refused() -> None:
+    damaged = crl_to_der(_crl()).replace(b"Acme Root", b"\xff" * 9)
+    with pytest.raises(PkiError, match="cannot be read"):
+        inspect_crl(x509.load_der_x509_crl(damaged))
+
+
 def test_the_estimate_holds_for_the_longest_subject_the_largest_signature_and_the_longest_entries() -> None:
     widest = tuple(f"{n:02}" + "x" * 62 for n in range(16))
     subject = Subject(

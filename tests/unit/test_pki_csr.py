@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mtls_operator.pki.csr import Request, check_csr, load_csr
@@ -264,6 +265,26 @@ def test_a_request_that_was_not_signed_with_its_key_is_refused() -> None:
     forged = x509.load_der_x509_csr(der.replace(ours, other))
     with pytest.raises(PkiError, match="signature was not made with its key"):
         load_csr(forged.public_bytes(serialization.Encoding.PEM))
+
+
+def _der(tag: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    short = bytes([len(content)]) if len(content) < 0x80 else b""
+    return bytes([tag]) + (short or b"\x82" + len(content).to_bytes(2)) + content
+
+
+def test_a_subject_of_the_wrong_type_is_refused_though_its_author_has_the_key() -> None:
+    """cryptography makes no such request, so it is changed and signed again by hand."""
+    bits = x509.NameAttribute(NameOID.X500_UNIQUE_IDENTIFIER, b"\x00" * 150, _ASN1Type.BitString)
+    key = ec.generate_private_key(ec.SECP256R1())
+    signed = x509.load_pem_x509_csr(_pem(subject=x509.Name([bits]), key=key))
+    common_name = signed.tbs_certrequest_bytes.replace(b"\x55\x04\x2d", b"\x55\x04\x03")
+    ecdsa_with_sha256 = bytes.fromhex("300a06082a8648ce3d040302")
+    signature = key.sign(common_name, ec.ECDSA(hashes.SHA256()))
+    der = _der(0x30, common_name, ecdsa_with_sha256, _der(0x03, b"\x00", signature))
+    request = x509.load_der_x509_csr(der)
+    with pytest.raises(PkiError, match="request cannot be read"):
+        load_csr(request.public_bytes(serialization.Encoding.PEM))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hashlib import sha1, sha256
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
 from mtls_operator.pki.error import PkiError
@@ -108,6 +109,22 @@ def test_a_chain_is_written_in_64_columns_and_read_in_its_order() -> None:
 def test_what_is_no_chain_is_refused(pem: str) -> None:
     with pytest.raises(PkiError, match="no readable PEM certificate"):
         load_chain(pem)
+
+
+def test_a_name_with_a_value_of_the_wrong_type_is_refused() -> None:
+    bits = x509.NameAttribute(NameOID.X500_UNIQUE_IDENTIFIER, b"\x00\x01", _ASN1Type.BitString)
+    certificate = (
+        x509.CertificateBuilder(subject_name=x509.Name([bits]), issuer_name=Subject("x").to_x509())
+        .public_key(KEY.public_key())
+        .serial_number(7)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + QUARTER)
+        .sign(KEY, hashes.SHA256())
+    )
+    unique_identifier, common_name = b"\x06\x03\x55\x04\x2d", b"\x06\x03\x55\x04\x03"
+    der = certificate.public_bytes(serialization.Encoding.DER).replace(unique_identifier, common_name)
+    with pytest.raises(PkiError, match="cannot be read"):
+        inspect_certificate(x509.load_der_x509_certificate(der))
 
 
 def test_signed_by_looks_at_name_and_key() -> None:

@@ -31,15 +31,13 @@ PASSWORD = "Correct-Horse"
 P256 = KeySpec(KeyAlgorithm.ECDSA, 256)
 
 
-def _root() -> Issuer:
+def _root(now: datetime) -> Issuer:
     key = generate_key(P256)
-    return Issuer(
-        issue_root(subject=Subject("Acme Root", ("Acme",)), key=key, duration=timedelta(days=3650), now=NOW),
-        key,
-    )
+    subject = Subject("Acme Root", ("Acme",))
+    return Issuer(issue_root(subject=subject, key=key, duration=timedelta(days=3650), now=now), key)
 
 
-OLD, NEW = _root(), _root()
+OLD, NEW = _root(NOW - timedelta(days=2900)), _root(NOW)
 CROSS = cross_sign(root=NEW.certificate, issuer=OLD, now=NOW)
 KEY = generate_key(KeySpec(KeyAlgorithm.RSA, 2048))
 LEAF = issue_leaf(
@@ -54,24 +52,32 @@ LEAF = issue_leaf(
 CHAIN = (CROSS, NEW.certificate, OLD.certificate)
 
 
+NICKNAMES = ("payments", "Acme Root - Acme", "Acme Root - Acme #2", "Acme Root - Acme #3")
+NSS = "NSS; libnss3-tools in Debian"
+
+
 def _needs(*programs: str, of: str) -> pytest.MarkDecorator:
     missing = [program for program in programs if shutil.which(program) is None]
     return pytest.mark.skipif(bool(missing), reason=f"not on the PATH: {', '.join(missing)} ({of})")
 
 
-@pytest.fixture(params=Pkcs12Profile)
-def client_p12(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    path = tmp_path / "client.p12"
+def _file(folder: Path, profile: Pkcs12Profile, chain: tuple[x509.Certificate, ...]) -> Path:
+    path = folder / "client.p12"
     data = build_pkcs12(
         key=KEY,
         certificate=LEAF,
-        chain=CHAIN,
+        chain=chain,
         friendly_name="payments",
         password=PASSWORD,
-        profile=request.param,
+        profile=profile,
     )
     path.write_bytes(data)
     return path
+
+
+@pytest.fixture(params=Pkcs12Profile)
+def client_p12(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return _file(tmp_path, request.param, CHAIN)
 
 
 def _run(*command: str | Path) -> str:
@@ -114,14 +120,28 @@ def test_java_reads_the_key_with_the_chain_that_whoever_knows_either_root_accept
     )
 
 
-@_needs("pk12util", "certutil", of="NSS; libnss3-tools in Debian")
-def test_nss_imports_the_key_and_every_certificate(client_p12: Path, tmp_path: Path) -> None:
-    database = f"sql:{tmp_path / 'nss'}"
-    (tmp_path / "nss").mkdir()
+def _import_into_nss(client_p12: Path) -> str:
+    folder = client_p12.with_name("nss")
+    folder.mkdir()
+    database = f"sql:{folder}"
     _run("certutil", "-N", "-d", database, "--empty-password")
     _run("pk12util", "-i", client_p12, "-d", database, "-W", PASSWORD)
+    return database
+
+
+@_needs("pk12util", "certutil", of=NSS)
+def test_nss_imports_the_key_and_every_certificate(client_p12: Path) -> None:
+    database = _import_into_nss(client_p12)
     assert re.search(r"^payments +u,u,u *$", _run("certutil", "-L", "-d", database), re.MULTILINE)
     assert "payments" in _run("certutil", "-K", "-d", database)
-    nicknames = ("payments", "Acme Root - Acme", "Acme Root - Acme #2", "Acme Root - Acme #3")
-    stored = [load_chain(_run("certutil", "-L", "-d", database, "-n", name, "-a"))[0] for name in nicknames]
-    assert set(stored) == {LEAF, *CHAIN}
+    # A nickname stands for every certificate of its subject.
+    stored = (_run("certutil", "-L", "-d", database, "-n", name, "-a") for name in NICKNAMES)
+    assert {certificate for pem in stored for certificate in load_chain(pem)} == {LEAF, *CHAIN}
+
+
+@_needs("pk12util", "certutil", of=NSS)
+def test_nss_goes_through_the_cross_certificate_when_the_new_root_is_not_in_the_file(tmp_path: Path) -> None:
+    database = _import_into_nss(_file(tmp_path, Pkcs12Profile.MODERN, (CROSS, OLD.certificate)))
+    path = _run("certutil", "-O", "-d", database, "-n", "payments")
+    # With the new root in the file as well it is two: what is sent would not reach the old root.
+    assert len(re.findall(r'^ *"', path, re.MULTILINE)) == len((OLD, CROSS, LEAF))

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from mtls_operator.pki.error import PkiError
+from mtls_operator.pki.inspect import MALFORMED
 from mtls_operator.pki.keys import issuable_key
 from mtls_operator.pki.signing import hash_for, start_of, subject_key_id
 from mtls_operator.pki.text import Block, read_blocks
@@ -170,11 +170,12 @@ def inspect_crl(crl: x509.CertificateRevocationList) -> CrlFacts:
         return _facts(crl)
     except x509.ExtensionNotFound as error:
         raise PkiError(f"the revocation list has no extension {error.oid.dotted_string}") from None
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except MALFORMED as error:
         raise PkiError(f"the revocation list cannot be read: {error}") from None
 
 
 def _facts(crl: x509.CertificateRevocationList) -> CrlFacts:
+    list(crl.issuer)  # see to it that it can be read
     if crl.next_update_utc is None:
         raise PkiError("the revocation list does not say when the next one is out")
     authority = crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
@@ -202,11 +203,9 @@ def _reason_of(entry: x509.RevokedCertificate) -> str:
 
 def crl_signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
     """Whether the issuer's name and key made this list's signature; validity is not looked at."""
-    if crl.issuer != issuer.subject:
-        return False
     try:
-        return crl.is_signature_valid(issuable_key(issuer.public_key()))
-    except (PkiError, ValueError, TypeError, UnsupportedAlgorithm):
+        return crl.issuer == issuer.subject and crl.is_signature_valid(issuable_key(issuer.public_key()))
+    except (*MALFORMED, PkiError):
         return False
 
 

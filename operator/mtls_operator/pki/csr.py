@@ -17,6 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mtls_operator.pki.error import PkiError
+from mtls_operator.pki.inspect import MALFORMED
 from mtls_operator.pki.keys import KeySpec, PublicKey, issuable_key
 from mtls_operator.pki.names import SubjectAltNames, common_name_of
 from mtls_operator.pki.profiles import Usage
@@ -71,8 +72,8 @@ def load_csr(pem: bytes) -> Request:
     _check_possession(request)
     try:
         common_name = common_name_of(request.subject)
-        list(request.extensions)  # they are parsed when they are asked for
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        list(request.extensions)  # see to it that they can be read
+    except MALFORMED as error:
         raise PkiError(f"the certificate signing request cannot be read: {error}") from None
     return Request(
         public_key=public_key,

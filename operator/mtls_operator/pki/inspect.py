@@ -7,7 +7,7 @@ Certificates of others are read as well as our own: what does not fit our types 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -20,6 +20,16 @@ from mtls_operator.pki.names import Subject, SubjectAltNames, common_name_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
+
+# What cryptography raises when it is asked for a part that it cannot read: names, extensions and keys
+# are parsed then, not before. A TypeError is its answer to a name with a value of the wrong ASN.1 type.
+MALFORMED: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=x509.ExtensionType)
@@ -66,16 +76,11 @@ def inspect_certificate(certificate: x509.Certificate) -> Facts:
     """Return a certificate's facts.
 
     Raises:
-        PkiError: it is malformed; cryptography parses names, extensions and key when they are asked for.
+        PkiError: it is malformed.
     """
     try:
         return _facts(certificate)
-    except (
-        ValueError,
-        UnsupportedAlgorithm,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-    ) as error:
+    except MALFORMED as error:
         raise PkiError(f"the certificate cannot be read: {error}") from None
 
 
@@ -148,6 +153,6 @@ def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether the issuer's name and key made this certificate's signature; validity is not looked at."""
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (*MALFORMED, InvalidSignature):
         return False
     return True

@@ -81,8 +81,10 @@ def build_pkcs12(
     Args:
         key: the leaf's private key.
         certificate: the leaf.
-        chain: certificates between the leaf and the root, and the root where clients want it. A cross
-            certificate comes before the root of the same name and key: Java sends the first that fits.
+        chain: certificates between the leaf and the root, and the root where clients want it. Where
+            a cross certificate is, leave out the root that it is a copy of, or put that behind it:
+            programs send a chain of their own making, Java through the first that fits, and NSS
+            (Firefox) without the cross certificate as soon as that root is there.
         friendly_name: shown by browsers, the alias in Java; empty for none.
         password: at least one character.
         profile: how it is encrypted.
