@@ -11,7 +11,7 @@ UV     := $(BIN)/uv
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
 
 .PHONY: venv
 venv: $(STAMP) ## make .venv from the lock file
@@ -101,3 +101,7 @@ fuzz: $(STAMP) ## 50,000 requests from the SDK's models, and broken PEM texts, i
 bench: $(STAMP) ## how fast the simulator is in a large cloud, as a table
 	@PYTHONPATH=tests $(BIN)/python -m bench.simulator_speed
 	@PYTHONPATH=tests $(BIN)/python -m bench.data_plane_speed
+
+.PHONY: bench-operator
+bench-operator: $(STAMP) ## how fast the operator issues, rotates and restarts on a real API server
+	@PYTHONPATH=tests $(BIN)/python -m bench.operator_speed

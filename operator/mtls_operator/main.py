@@ -10,6 +10,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import getproxies
 
 import kopf
 from kubernetes.aio import client as kube_client
@@ -200,6 +201,9 @@ async def _connect() -> kube_client.ApiClient:
             raise ConfigError(
                 f"no cluster: neither a pod's ServiceAccount nor a kubeconfig ({error})"
             ) from None
+    # Without a proxy to find in the environment, the client would look for one, and for a .netrc, at
+    # every request: a quarter of what a request costs.
+    configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
     return kube_client.ApiClient(configuration)
 
 

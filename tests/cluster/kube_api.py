@@ -37,8 +37,16 @@ class KubeApi:
     """Plain calls; a refusal is an httpx.HTTPStatusError with the server's sentence."""
 
     def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._http = httpx.Client(
             base_url=cluster.server, verify=_context(cluster.kubeconfig), trust_env=False, timeout=20
+        )
+
+    def asynchronous(self) -> httpx.AsyncClient:
+        """Return a client for many calls at once; the caller closes it."""
+        cluster = self._cluster
+        return httpx.AsyncClient(
+            base_url=cluster.server, verify=_context(cluster.kubeconfig), trust_env=False, timeout=60
         )
 
     def close(self) -> None:

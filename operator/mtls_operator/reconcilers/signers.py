@@ -13,6 +13,7 @@ from mtls_operator.core.lineage import issuer_of, read_lineage
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady
 from mtls_operator.pki.inspect import inspect_certificate
+from mtls_operator.reconcilers.shared_reads import SharedReads
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -61,10 +62,11 @@ class Signers:
     """Finds authorities and their keys."""
 
     def __init__(self, kube: Kube, view: View, clock: Clock) -> None:
-        self._kube = kube
         self._view = view
         self._clock = clock
         self._parsed: dict[ObjectRef, tuple[str, Lineage]] = {}
+        self._authorities = SharedReads(kube.get_authority)
+        self._secrets = SharedReads(kube.get_secret)
 
     async def authority(self, ref: ObjectRef) -> CertificateAuthority:
         """Return an authority.
@@ -72,7 +74,7 @@ class Signers:
         Raises:
             NotReady: there is none of this name.
         """
-        authority = await self._kube.get_authority(ref)
+        authority = await self._authorities.get(ref)
         if authority is None:
             raise NotReady(
                 Reason.AUTHORITY_NOT_FOUND,
@@ -114,7 +116,7 @@ class Signers:
             SpecError: its key is damaged, missing or swapped.
         """
         ref, active = authority.ref, authority.status.active
-        secret = await self._kube.get_secret(key_secret(authority)) if active is not None else None
+        secret = await self._secrets.get(key_secret(authority)) if active is not None else None
         if active is None or secret is None:
             raise NotReady(
                 Reason.AUTHORITY_NOT_READY,
@@ -137,7 +139,7 @@ class Signers:
         if generation.key is not None:
             return generation.key
         name = generation.record.source
-        secret = await self._kube.get_secret(ObjectRef(authority.metadata.namespace, name))
+        secret = await self._secrets.get(ObjectRef(authority.metadata.namespace, name))
         return read_source(secret, authority.ref, name, expected=generation.certificate).key
 
     async def _signer(
