@@ -53,7 +53,8 @@ RULE = NewRule(
     domain="a.example", path="/v1", default=True, http2=True, scheduler="IP_HASH", backend_protocol="HTTPS",
     session_seconds=60, health_check=CHECK, tls=None,
 )  # fmt: skip
-BINDING = MutualBinding(server=CertId("srv"), ca=CertId("ca"))
+BINDING = MutualBinding(server=(CertId("srv"),), ca=CertId("ca"))
+PAIR = MutualBinding(server=(CertId("rsa"), CertId("ecc")), ca=CertId("ca"))
 
 
 @pytest.mark.parametrize("check", [CHECK, replace(CHECK, domain=""), replace(CHECK, enabled=False)])
@@ -71,11 +72,52 @@ def test_a_rule_that_was_written_reads_back_as_wanted(
 
 def test_a_binding_is_written_whole() -> None:
     assert shapes.write_binding(BINDING) == {
+        "Certificate": {"SSLMode": "MUTUAL", "SSLVerifyClient": "ON", "CertId": "srv", "CertCaId": "ca"}
+    }
+
+
+def test_a_pair_is_written_with_its_ca_in_one_list_and_in_no_other_field() -> None:
+    assert shapes.write_binding(PAIR) == {
+        "MultiCertInfo": {
+            "SSLMode": "MUTUAL",
+            "SSLVerifyClient": "ON",
+            "CertList": [{"CertId": "rsa"}, {"CertId": "ecc"}, {"CertId": "ca"}],
+        }
+    }
+
+
+def test_a_rule_carries_the_pair_of_its_domain_from_the_start() -> None:
+    body: Any = shapes.write_rule(RULE, PAIR)
+    assert "Certificate" not in body
+    assert body["MultiCertInfo"]["CertList"][0] == {"CertId": "rsa"}
+
+
+@pytest.mark.parametrize(
+    ("server", "further", "same"),
+    [
+        ("rsa", ["ecc"], True),
+        ("ecc", ["rsa"], True),
+        ("rsa", None, False),
+        ("rsa", ["other"], False),
+        ("other", ["ecc"], False),
+        ("rsa", ["ecc", "other"], False),
+    ],
+)
+def test_a_pair_reads_back_as_such_in_whichever_order_the_cloud_tells_it(
+    server: str,
+    further: list[str] | None,
+    same: bool,  # noqa: FBT001
+) -> None:
+    body = {
         "SSLMode": "MUTUAL",
         "SSLVerifyClient": "ON",
-        "CertId": "srv",
+        "CertId": server,
         "CertCaId": "ca",
+        "ExtCertIds": further,
     }
+    seen = shapes.read_binding(body)
+    assert seen is not None
+    assert seen.is_exactly(PAIR) == same
 
 
 BINDINGS: list[tuple[str, object, TlsBinding | None]] = [

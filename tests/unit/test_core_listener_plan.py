@@ -38,7 +38,7 @@ CHECK = HealthCheck(
 NEW, OLD = Fingerprint("f" * 64), Fingerprint("0" * 64)
 CA, OTHER_CA = CertId("cert-ca"), CertId("cert-other-ca")
 SERVER, OLD_SERVER = CertId("cert-new"), CertId("cert-old")
-TLS = Tls(server=NEW, ca=CA)
+TLS = Tls(server=(NEW,), ca=CA)
 LB = ListenerId("lbl-1")
 
 
@@ -158,7 +158,7 @@ OPEN = [
 def test_an_open_listener_is_closed_before_anything_else(binding: TlsBinding) -> None:
     found = plan(PLAIN, replace(GOOD, tls=binding, name="renamed"))
     assert found.next_stage() == (
-        actions.CloseListener(listener=LB, binding=MutualBinding(server=SERVER, ca=CA)),
+        actions.CloseListener(listener=LB, binding=MutualBinding(server=(SERVER,), ca=CA)),
     )
     assert actions.BindListener not in kinds(found)
 
@@ -167,7 +167,7 @@ def test_an_open_listener_is_closed_before_anything_else(binding: TlsBinding) ->
 def test_an_open_domain_is_closed_before_anything_else(binding: TlsBinding) -> None:
     found = plan(SNI, replace(SNI_GOOD, name="renamed", rules=(rule(tls=binding),)))
     assert found.next_stage() == (
-        actions.CloseDomain(listener=LB, domain="a.example", binding=MutualBinding(server=SERVER, ca=CA)),
+        actions.CloseDomain(listener=LB, domain="a.example", binding=MutualBinding(server=(SERVER,), ca=CA)),
     )
 
 
@@ -175,7 +175,7 @@ def test_closing_does_not_wait_for_an_upload() -> None:
     listener = replace(GOOD, tls=replace(RIGHT, mutual=False, certificate_id=OLD_SERVER))
     found = plan(PLAIN, listener, uploaded=False)
     assert found.next_stage() == (
-        actions.CloseListener(listener=LB, binding=MutualBinding(server=OLD_SERVER, ca=CA)),
+        actions.CloseListener(listener=LB, binding=MutualBinding(server=(OLD_SERVER,), ca=CA)),
     )
     assert kinds(found) == [actions.CloseListener, actions.UploadServerCertificate, actions.BindListener]
 

@@ -59,7 +59,7 @@ def test_a_listeners_name_marks_cluster_and_object_and_fits() -> None:
     assert name != listener_name("cluster-2", listener("a" * 60))
 
 
-TLS = Tls(server=Fingerprint("f"), ca=CertId("ca"))
+TLS = Tls(server=(Fingerprint("f"),), ca=CertId("ca"))
 
 
 @pytest.mark.parametrize("sni", [False, True], ids=["SNI off", "SNI on"])

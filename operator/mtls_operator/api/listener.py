@@ -11,7 +11,13 @@ from pydantic import Field
 
 from mtls_operator.api.duration import Duration
 from mtls_operator.api.listener_status import ListenerStatus
-from mtls_operator.api.listener_tls import DomainTls, Issue, ListenerTls, effective_issue
+from mtls_operator.api.listener_tls import (
+    DomainTls,
+    EffectiveIssue,
+    ListenerTls,
+    effective_issue,
+    effective_secret,
+)
 from mtls_operator.api.meta import Kind, ObjectRef
 from mtls_operator.api.model import ApiModel
 from mtls_operator.api.resource import INVALID_SPEC, LENIENT, Resource
@@ -87,7 +93,17 @@ class Domain(ApiModel):
     """The paths and where their requests go."""
 
 
-_NOT_CERTIFIABLE: Final = "d.domain.startsWith('~') || d.domain.endsWith('*')"
+_NOT_CERTIFIABLE: Final = "(d.domain.startsWith('~') || d.domain.endsWith('*'))"
+_OWN: Final = "d.?tls.?serverCertificate"
+_INHERITED: Final = "self.?tls.?serverCertificate"
+_IS_ISSUED: Final = (
+    f"({_OWN}.?issue.hasValue() || !({_OWN}.?secretRef.hasValue() || {_INHERITED}.?secretRef.hasValue()))"
+)
+
+
+def _of_domain(field: str, default: str) -> str:
+    """Return the CEL of a field of `issue` with what a domain inherits."""
+    return f"{_OWN}.?issue.{field}.or({_INHERITED}.?issue.{field}).orValue('{default}')"
 
 
 class ListenerSpec(ApiModel):
@@ -115,9 +131,16 @@ class ListenerSpec(ApiModel):
             ".tls",
         ),
         Rule(
-            f"!self.domains.exists(d, {_NOT_CERTIFIABLE})",
+            f"!self.domains.exists(d, {_NOT_CERTIFIABLE} && {_IS_ISSUED})",
             "serverCertificate.issue cannot serve a regular-expression domain, nor one that ends in '*': "
-            "no certificate can carry such a name",
+            "no certificate can carry such a name; use serverCertificate.secretRef",
+            ".domains",
+        ),
+        Rule(
+            f"self.domains.all(d, !{_OWN}.?issue.hasValue() || "
+            f"{_of_domain('?additional', '')} != {_of_domain('?privateKey.?algorithm', 'RSA')})",
+            "a domain's additional must be another algorithm than that of its key; what is absent of the two "
+            "is the listener's",
             ".domains",
         ),
     )
@@ -172,9 +195,17 @@ class MutualTLSListener(Resource):
             )
         return ca.resolve(self.metadata.namespace)
 
-    def issue_for(self, domain: Domain | None = None) -> Issue:
-        """Return how the server certificate of a domain is made, with what the domain inherits."""
+    def issue_for(self, domain: Domain | None = None) -> EffectiveIssue:
+        """Return how the server certificate of a domain is made, with what the domain inherits.
+
+        It counts where `server_secret_for` returns None.
+        """
         return effective_issue(self.spec.tls, domain.tls if domain else None)
+
+    def server_secret_for(self, domain: Domain | None = None) -> ObjectRef | None:
+        """Return the Secret of others that holds a domain's server certificate, None where it is issued."""
+        named = effective_secret(self.spec.tls, domain.tls if domain else None)
+        return ObjectRef(self.metadata.namespace, named.name) if named else None
 
     def server_issuer_for(self, domain: Domain | None = None) -> ObjectRef:
         """Return the authority that signs the server certificate of a domain, the admitted one by default.

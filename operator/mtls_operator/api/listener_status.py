@@ -36,6 +36,8 @@ class DomainStatus(ApiModel):
     """The domain."""
     certificate_id: str | None = None
     """The server certificate that clients see, as the load balancer reports it."""
+    additional_certificate_id: str | None = None
+    """The second server certificate, of the other key algorithm, where the load balancer reports one."""
     ca_certificate_id: str | None = None
     """The authority's certificate whose clients are admitted, as the load balancer reports it."""
     routes: tuple[RouteStatus, ...] = ()

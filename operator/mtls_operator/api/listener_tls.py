@@ -1,9 +1,11 @@
 """TLS of a listener and of its domains: which authority is trusted, which server certificate is shown.
 
-Pure. Part of `MutualTLSListener.spec`. A domain's settings have types of their own without schema
-defaults, since a default there would override what the listener says.
+Pure. Part of `MutualTLSListener.spec`. Nothing here has a schema default. A domain's would override
+what the listener says; and a default inside a member of a union would outlive that member when a
+manifest is applied with another one, and then be refused as the second.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -11,33 +13,76 @@ from pydantic import Field
 
 from mtls_operator.api.duration import Duration
 from mtls_operator.api.model import ApiModel
-from mtls_operator.api.rules import carries
-from mtls_operator.api.subject import KEY_SIZE_RULE, AuthorityRef, KeyAlgorithm, PrivateKey
+from mtls_operator.api.rules import Rule, at_most_one_of, carries
+from mtls_operator.api.subject import (
+    KEY_SIZE_RULE,
+    AuthorityRef,
+    KeyAlgorithm,
+    ObjectName,
+    PrivateKey,
+    default_size,
+)
 from mtls_operator.api.timing import POSITIVE
 
 DEFAULT_DURATION: Final = timedelta(hours=2160)
+_ONE_SOURCE: Final = at_most_one_of("issue", "secretRef")
+
+
+class IssuePrivateKey(ApiModel):
+    """The kind of private key to make."""
+
+    model_config = carries(
+        Rule(
+            "!has(self.size) || (!has(self.algorithm) || self.algorithm == 'RSA' "
+            "? self.size in [2048, 3072, 4096] : self.size in [256, 384, 521])",
+            KEY_SIZE_RULE.message,
+            KEY_SIZE_RULE.field,
+        )
+    )
+
+    algorithm: KeyAlgorithm | None = None
+    """RSA or ECDSA. Default: RSA."""
+    size: int | None = None
+    """RSA: 2048, 3072 or 4096 bits. ECDSA: curve 256, 384 or 521. Default: 2048 or 256."""
 
 
 class Issue(ApiModel):
     """A server certificate that an authority of the cluster signs."""
 
+    model_config = carries(
+        Rule(
+            "!has(self.additional) || self.additional != self.?privateKey.?algorithm.orValue('RSA')",
+            "additional must be another algorithm than privateKey.algorithm, which is RSA unless set",
+            ".additional",
+        )
+    )
+
     ca_ref: AuthorityRef | None = None
     """The CertificateAuthority that signs. Default: the one whose certificates are admitted."""
-    duration: Annotated[Duration, POSITIVE] = DEFAULT_DURATION
-    """How long the certificate is valid; it is renewed when a third of that is left."""
-    private_key: PrivateKey = Field(default_factory=PrivateKey)
+    duration: Annotated[Duration, POSITIVE] | None = None
+    """How long the certificate is valid; it is renewed when a third of that is left. Default: 2160h."""
+    private_key: IssuePrivateKey | None = None
     """The key. Default: RSA with 2048 bits."""
+    additional: KeyAlgorithm | None = None
+    """RSA or ECDSA: a second certificate of this algorithm, for clients that know no other. Default: none."""
 
-    def effective_renew_before(self) -> timedelta:
-        """Return how long before its end the certificate is renewed: a third of its life."""
-        return self.duration / 3
+
+class SecretRef(ApiModel):
+    """A Secret of type kubernetes.io/tls in the listener's namespace. It is read and never written."""
+
+    name: ObjectName
+    """Its name."""
 
 
 class ServerCertificate(ApiModel):
     """Where the server certificate comes from. Default: issue."""
 
+    model_config = carries(_ONE_SOURCE)
+
     issue: Issue | None = None
     """An authority of the cluster signs it, for the domains of the listener."""
+    secret_ref: SecretRef | None = None
+    """Somebody else keeps it in a Secret, such as cert-manager; every renewal is taken up."""
 
 
 class ListenerTls(ApiModel):
@@ -69,13 +114,19 @@ class DomainIssue(ApiModel):
     """How long the certificate is valid. Default: the listener's."""
     private_key: DomainPrivateKey | None = None
     """The key. Default: the listener's."""
+    additional: KeyAlgorithm | None = None
+    """RSA or ECDSA: a second certificate of this algorithm for the same names. Default: the listener's."""
 
 
 class DomainServerCertificate(ApiModel):
     """Where the domain's server certificate comes from. Default: the listener's."""
 
+    model_config = carries(_ONE_SOURCE)
+
     issue: DomainIssue | None = None
     """An authority of the cluster signs it, for this domain."""
+    secret_ref: SecretRef | None = None
+    """Somebody else keeps it in a Secret of the listener's namespace."""
 
 
 class DomainTls(ApiModel):
@@ -87,18 +138,59 @@ class DomainTls(ApiModel):
     """The certificate that clients see. Default: as the listener's."""
 
 
-def effective_issue(listener: ListenerTls, domain: DomainTls | None) -> Issue:
-    """Return how a domain's server certificate is made, with what it inherits.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectiveIssue:
+    """How a server certificate is made, with what is inherited and every default filled in.
 
-    `ca_ref` stays None when neither names an authority: then the admitted one signs.
+    Attributes:
+        ca_ref: None when nothing names an authority: then the admitted one signs.
+        additional: the key of the second certificate; None without one.
     """
+
+    ca_ref: AuthorityRef | None
+    duration: timedelta
+    private_key: PrivateKey
+    additional: PrivateKey | None
+
+    def effective_renew_before(self) -> timedelta:
+        """Return how long before its end the certificate is renewed: a third of its life."""
+        return self.duration / 3
+
+
+def effective_issue(listener: ListenerTls, domain: DomainTls | None) -> EffectiveIssue:
+    """Return how a domain's server certificate is made, where it is issued."""
     inherited = listener.server_certificate.issue or Issue()
-    own = domain.server_certificate.issue if domain and domain.server_certificate else None
-    if own is None:
-        return inherited
-    key = own.private_key
-    return Issue(
+    own = _own(domain).issue or DomainIssue()
+    key = _key(own.private_key or inherited.private_key or IssuePrivateKey())
+    return EffectiveIssue(
         ca_ref=own.ca_ref or inherited.ca_ref,
-        duration=own.duration or inherited.duration,
-        private_key=PrivateKey(algorithm=key.algorithm, size=key.size) if key else inherited.private_key,
+        duration=own.duration or inherited.duration or DEFAULT_DURATION,
+        private_key=key,
+        additional=_second_key(own.additional or inherited.additional, key),
     )
+
+
+def _own(domain: DomainTls | None) -> DomainServerCertificate:
+    return (domain.server_certificate if domain else None) or DomainServerCertificate()
+
+
+def _key(wanted: DomainPrivateKey | IssuePrivateKey) -> PrivateKey:
+    return PrivateKey(algorithm=wanted.algorithm or KeyAlgorithm.RSA, size=wanted.size)
+
+
+def _second_key(algorithm: KeyAlgorithm | None, first: PrivateKey) -> PrivateKey | None:
+    """Return the second certificate's key; none of the first one's algorithm, which the schema refuses."""
+    if algorithm is None or algorithm is first.algorithm:
+        return None
+    return PrivateKey(algorithm=algorithm, size=default_size(algorithm))
+
+
+def effective_secret(listener: ListenerTls, domain: DomainTls | None) -> SecretRef | None:
+    """Return the Secret that holds a domain's server certificate, None where it is issued.
+
+    A domain that names a source of its own replaces the listener's.
+    """
+    own = _own(domain)
+    if own.issue is not None or own.secret_ref is not None:
+        return own.secret_ref
+    return listener.server_certificate.secret_ref

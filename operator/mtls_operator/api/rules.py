@@ -102,5 +102,10 @@ def exactly_one_of(*fields: str) -> Rule:
     return Rule(f"{_count(fields)} == 1", f"exactly one of {', '.join(fields)} must be set")
 
 
+def at_most_one_of(*fields: str) -> Rule:
+    """Return the rule of a union whose absence means something, too."""
+    return Rule(f"{_count(fields)} <= 1", f"at most one of {', '.join(fields)} can be set")
+
+
 def _count(fields: tuple[str, ...]) -> str:
     return f"[{', '.join(f'has(self.{field})' for field in fields)}].filter(x, x).size()"

@@ -43,10 +43,17 @@ class Tls:
     """What a listener or domain should present, and the one authority whose certificates it admits.
 
     There is no one-way form: a plan cannot ask for less than required client certificates.
+
+    Attributes:
+        server: one server certificate, or two of different key algorithms, the primary one first.
     """
 
-    server: Fingerprint
+    server: tuple[Fingerprint, ...]
     ca: CertId
+
+    def __str__(self) -> str:
+        listed = " and ".join(f"{fingerprint[:16]}…" for fingerprint in self.server)
+        return f"server certificate{'s' if len(self.server) > 1 else ''} {listed} with CA {self.ca}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +82,7 @@ class RoutedTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseListener:
-    """Make the listener require client certificates again, with the server certificate it has."""
+    """Make the listener require client certificates again, with the server certificates it has."""
 
     stage: ClassVar[Stage] = Stage.PROTECT
     listener: ListenerId
@@ -87,7 +94,7 @@ class CloseListener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseDomain:
-    """Make a domain require client certificates again, with the server certificate it has."""
+    """Make a domain require client certificates again, with the server certificates it has."""
 
     stage: ClassVar[Stage] = Stage.PROTECT
     listener: ListenerId
@@ -146,8 +153,7 @@ class BindListener:
     tls: Tls
 
     def __str__(self) -> str:
-        certificates = f"server certificate {self.tls.server[:16]}… and CA {self.tls.ca}"
-        return f"bind {certificates} to listener {self.listener}"
+        return f"bind {self.tls} to listener {self.listener}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +182,7 @@ class ChangeDomain:
     def __str__(self) -> str:
         parts = []
         if self.tls:
-            parts.append(f"bind server certificate {self.tls.server[:16]}… and CA {self.tls.ca}")
+            parts.append(f"bind {self.tls}")
         if self.http2 is not None:
             parts.append(f"switch HTTP/2 {'on' if self.http2 else 'off'}")
         if self.make_default:

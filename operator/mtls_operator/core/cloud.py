@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Final, NewType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,11 @@ ListenerId = NewType("ListenerId", str)
 LocationId = NewType("LocationId", str)
 CertId = NewType("CertId", str)
 Fingerprint = NewType("Fingerprint", str)
-"""SHA-256 of the DER certificate, lower-case hexadecimal."""
+"""SHA-256 of the DER certificate, and of those that are sent with it; lower-case hexadecimal."""
+
+
+MOST_SERVER_CERTIFICATES: Final = 2
+"""Of a listener or domain: one for each key algorithm, RSA and ECDSA (API: MultiCertInfo)."""
 
 
 class CertificateKind(StrEnum):
@@ -56,25 +60,38 @@ class TlsBinding:
     ca_certificate_id: CertId | None
     further_certificate_ids: tuple[CertId, ...] = ()
 
+    @property
+    def server(self) -> tuple[CertId, ...]:
+        """The server certificates, in the cloud's order."""
+        first = () if self.certificate_id is None else (self.certificate_id,)
+        return (*first, *self.further_certificate_ids)
+
     def admits_only(self, ca: CertId) -> bool:
         """Tell whether nobody gets in without a certificate of this CA."""
         return self.mutual and self.required and self.ca_certificate_id == ca
 
     def is_exactly(self, binding: MutualBinding) -> bool:
-        """Tell whether this is what was written."""
-        return (
-            self.admits_only(binding.ca)
-            and self.certificate_id == binding.server
-            and not self.further_certificate_ids
-        )
+        """Tell whether this is what was written; which of a pair the cloud lists first is its own affair."""
+        return self.admits_only(binding.ca) and set(self.server) == set(binding.server)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MutualBinding:
-    """What we write to a listener or a domain. There is no form that admits without a certificate."""
+    """What we write to a listener or a domain. There is no form that admits without a certificate.
 
-    server: CertId
+    Attributes:
+        server: one server certificate, or two of different key algorithms, the primary one first.
+
+    Raises:
+        ValueError: there is none, or more than the cloud takes (a mistake in the plan).
+    """
+
+    server: tuple[CertId, ...]
     ca: CertId
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.server) <= MOST_SERVER_CERTIFICATES:
+            raise ValueError(f"a binding has one server certificate or two, not {len(self.server)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@
     listener           none                            upload, create, rules, targets
     admits only CA A   one-way, optional or CA B       close it first (stage PROTECT)
     certificate x      certificate y                   upload x when unknown, bind x
+    x and x' (a pair)  x alone, x and y, …             the same, bound as a whole in one change
     domain/path        none                            create the rule
     domain/path        other scheduler, check, …       change the rule in place
     none               a rule                          delete it, after targets; at once if it is open
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from mtls_operator.core import actions
 from mtls_operator.core.actions import NewRule, Plan
-from mtls_operator.core.cloud import MutualBinding
+from mtls_operator.core.cloud import MOST_SERVER_CERTIFICATES, MutualBinding
 from mtls_operator.core.target_plan import plan_targets
 
 if TYPE_CHECKING:
@@ -76,13 +77,18 @@ def plan_closing(
 
 
 def _with_current(current: TlsBinding | None, ca: CertId | None) -> MutualBinding | None:
-    if current is None or ca is None or current.admits_only(ca) or current.certificate_id is None:
+    if current is None or ca is None or current.admits_only(ca):
         return None
-    return MutualBinding(server=current.certificate_id, ca=ca)
+    return _binding(current.server, ca)
+
+
+def _binding(server: tuple[CertId, ...], ca: CertId) -> MutualBinding | None:
+    """Return a binding with what there is of server certificates, None without any."""
+    return MutualBinding(server=server[:MOST_SERVER_CERTIFICATES], ca=ca) if server else None
 
 
 def _uploads(desired: DesiredListener, observed: ObservedListener) -> Iterator[Action]:
-    wanted = dict.fromkeys(tls.server for tls in desired.bindings())
+    wanted = dict.fromkeys(fingerprint for tls in desired.bindings() for fingerprint in tls.server)
     for fingerprint in wanted:
         if fingerprint not in observed.uploads:
             yield actions.UploadServerCertificate(
@@ -142,21 +148,29 @@ def _domain_change(
 def _closing(wanted: Tls, current: TlsBinding | None, observed: ObservedListener) -> MutualBinding | None:
     """Return the binding that closes an open door at once, None when it is shut or cannot be shut yet.
 
-    The wanted server certificate is used when the cloud has it; else the one that is bound stays,
-    so that closing never waits for an upload.
+    The wanted server certificates are used when the cloud has all of them; else those that are bound
+    stay, or one of a pair has to do, so that closing never waits for an upload.
     """
     if current is not None and current.admits_only(wanted.ca):
         return None
-    server = observed.uploads.get(wanted.server) or (current.certificate_id if current else None)
-    return MutualBinding(server=server, ca=wanted.ca) if server is not None else None
+    uploaded = _uploaded(wanted, observed)
+    if len(uploaded) == len(wanted.server):
+        return _binding(uploaded, wanted.ca)
+    return _binding((current.server if current else ()) or uploaded, wanted.ca)
+
+
+def _uploaded(wanted: Tls, observed: ObservedListener) -> tuple[CertId, ...]:
+    """Return the wanted server certificates that the cloud has, in their order."""
+    found = (observed.uploads.get(fingerprint) for fingerprint in wanted.server)
+    return tuple(certificate for certificate in found if certificate is not None)
 
 
 def _will_present(
     wanted: Tls, current: TlsBinding | None, closing: MutualBinding | None, observed: ObservedListener
 ) -> bool:
-    """Tell whether the wanted certificate is bound, or will be once the door is closed."""
-    uploaded = observed.uploads.get(wanted.server)
-    if uploaded is None:
+    """Tell whether the wanted certificates are bound, or will be once the door is closed."""
+    uploaded = _uploaded(wanted, observed)
+    if len(uploaded) < len(wanted.server):
         return False
     binding = MutualBinding(server=uploaded, ca=wanted.ca)
     return closing == binding or (current is not None and current.is_exactly(binding))

@@ -40,6 +40,7 @@ def _domain(
     return DomainStatus(
         domain=domain.name,
         certificate_id=tls.certificate_id if tls else None,
+        additional_certificate_id=next(iter(tls.further_certificate_ids), None) if tls else None,
         ca_certificate_id=tls.ca_certificate_id if tls else None,
         routes=tuple(_route(route, rule, health) for route, rule in routes),
     )

@@ -84,7 +84,14 @@ class Reason(StrEnum):
     CA_EXPIRED = "CAExpired"
     """The authority's certificate has expired."""
     CERTIFICATE_EXPIRED = "CertificateExpired"
-    """The issued certificate has expired."""
+    """A certificate has expired: an issued one, or the one in a Secret that a listener names."""
+    CERTIFICATE_NOT_YET_VALID = "CertificateNotYetValid"
+    """The certificate in a Secret that a listener names becomes valid later, and is taken up then."""
+    CERTIFICATE_NOT_FOR_SERVERS = "CertificateNotForServers"
+    """The certificate in a Secret that a listener names is for something else than TLS servers, or is an
+    authority's: an authority's key never goes to the cloud."""
+    DOMAIN_NOT_COVERED = "DomainNotCovered"
+    """The certificate in a Secret that a listener names is not good for a domain, which the message names."""
     IN_USE = "InUse"
     """The object is still needed by others, which the message names."""
 
@@ -94,6 +101,8 @@ class Reason(StrEnum):
     """A ConfigMap of the wanted name exists and belongs to somebody else; it is left alone."""
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
     """A Secret that the manifest names does not exist, or lacks the key it should hold."""
+    SECRET_NOT_USABLE = "SecretNotUsable"  # noqa: S105
+    """A Secret that a listener names is not of type kubernetes.io/tls with a chain and the key that fits."""
 
     LOAD_BALANCER_NOT_FOUND = "LoadBalancerNotFound"
     """The cloud knows no load balancer of this id in this region."""

@@ -1,14 +1,14 @@
-"""The server certificates of a listener: which there are, and what their Secrets should hold.
+"""The server certificates of a listener: which there are, and what the Secrets of ours should hold.
 
-Pure. Called by the MutualTLSListener reconciler. With SNI off the listener has one certificate for
-all of its domains; with SNI on each domain has its own.
+Pure. Called by the MutualTLSListener reconciler, and by the handlers for what a listener depends on.
+What a Secret of somebody else must hold is said in `core.referenced_cert`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mtls_operator.api.meta import RENEW_ANNOTATION, ObjectRef
 from mtls_operator.core.cluster import Secret
@@ -25,51 +25,92 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from mtls_operator.api.listener import Domain, MutualTLSListener
-    from mtls_operator.api.listener_tls import Issue
+    from mtls_operator.api.listener_tls import EffectiveIssue
+    from mtls_operator.api.subject import PrivateKey as ApiPrivateKey
 
 _MOST_CHARACTERS: Final = 64
 _HASH_CHARACTERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """A place for a server certificate.
+class IssuedSlot:
+    """A place for a server certificate that an authority of the cluster signs.
 
     Attributes:
         domain: the one domain it is for where SNI is on; empty for the listener's own.
-        issue: how the certificate is made.
         names: what the certificate has to be good for.
-        issuer: the authority that signs it.
         admits: the authority whose clients are admitted there.
         secret: where the certificate is kept.
+        issue: how the certificate is made.
+        key: the key that is made for it.
+        issuer: the authority that signs it.
     """
 
     domain: str
     names: tuple[str, ...]
-    issue: Issue
+    admits: ObjectRef
+    secret: ObjectRef
+    issue: EffectiveIssue
+    key: ApiPrivateKey
     issuer: ObjectRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferencedSlot:
+    """A place for a server certificate that somebody else keeps.
+
+    Attributes:
+        domain: as in `IssuedSlot`, as are the next two.
+        secret: somebody else's Secret; it is read and never written.
+    """
+
+    domain: str
+    names: tuple[str, ...]
     admits: ObjectRef
     secret: ObjectRef
 
 
+Slot: TypeAlias = IssuedSlot | ReferencedSlot
+
+
 def slots(listener: MutualTLSListener) -> tuple[Slot, ...]:
-    """Return the listener's certificate slots: one with SNI off, one for each domain with SNI on."""
+    """Return the listener's certificate slots, those of one domain together and the primary one first.
+
+    With SNI off they are the listener's own, for all of its domains; with SNI on each domain has its own.
+    There are two where a second certificate of the other key algorithm is asked for.
+    """
     if not listener.spec.sni:
         names = tuple(domain.domain for domain in listener.spec.domains)
-        return (_slot(listener, None, names),)
-    return tuple(_slot(listener, domain, (domain.domain,)) for domain in listener.spec.domains)
+        return _slots(listener, None, names)
+    return tuple(slot for d in listener.spec.domains for slot in _slots(listener, d, (d.domain,)))
 
 
-def _slot(listener: MutualTLSListener, domain: Domain | None, names: tuple[str, ...]) -> Slot:
-    name = domain.domain if domain else ""
-    return Slot(
+def _slots(listener: MutualTLSListener, domain: Domain | None, names: tuple[str, ...]) -> tuple[Slot, ...]:
+    name, admits = domain.domain if domain else "", listener.ca_for(domain)
+    referenced = listener.server_secret_for(domain)
+    if referenced is not None:
+        return (ReferencedSlot(domain=name, names=names, admits=admits, secret=referenced),)
+    issue = listener.issue_for(domain)
+    first = IssuedSlot(
         domain=name,
         names=names,
-        issue=listener.issue_for(domain),
-        issuer=listener.server_issuer_for(domain),
-        admits=listener.ca_for(domain),
+        admits=admits,
         secret=_secret(listener, name),
+        issue=issue,
+        key=issue.private_key,
+        issuer=listener.server_issuer_for(domain),
     )
+    if issue.additional is None:
+        return (first,)
+    second = _secret(listener, name, issue.additional.algorithm.lower())
+    return (first, replace(first, secret=second, key=issue.additional))
+
+
+def referenced_secrets(listener: MutualTLSListener) -> frozenset[ObjectRef]:
+    """Return the Secrets of others that the listener's manifest names and the listener uses."""
+    levels: tuple[Domain | None, ...] = listener.spec.domains if listener.spec.sni else (None,)
+    found = (listener.server_secret_for(level) for level in levels)
+    return frozenset(ref for ref in found if ref is not None)
 
 
 def admitted(listener: MutualTLSListener) -> frozenset[ObjectRef]:
@@ -83,19 +124,22 @@ def admitted(listener: MutualTLSListener) -> frozenset[ObjectRef]:
 def authorities(listener: MutualTLSListener) -> frozenset[ObjectRef]:
     """Return every authority that the listener depends on, none when it names none."""
     try:
-        return frozenset(ref for slot in slots(listener) for ref in (slot.admits, slot.issuer))
+        wanted = slots(listener)
     except SpecError:
         return frozenset()
+    signing = frozenset(slot.issuer for slot in wanted if isinstance(slot, IssuedSlot))
+    return signing | {slot.admits for slot in wanted}
 
 
-def _secret(listener: MutualTLSListener, domain: str) -> ObjectRef:
+def _secret(listener: MutualTLSListener, domain: str, algorithm: str = "") -> ObjectRef:
+    """Return where a certificate is kept; the second one's Secret ends with its key's algorithm."""
     name = f"{listener.metadata.name}-server"
     if domain:
         name += "-" + hashlib.sha256(domain.encode()).hexdigest()[:_HASH_CHARACTERS]
-    return ObjectRef(listener.metadata.namespace, name)
+    return ObjectRef(listener.metadata.namespace, f"{name}-{algorithm}" if algorithm else name)
 
 
-def wanted_server_leaf(listener: MutualTLSListener, slot: Slot) -> WantedLeaf:
+def wanted_server_leaf(listener: MutualTLSListener, slot: IssuedSlot) -> WantedLeaf:
     """Return the certificate for a slot.
 
     Raises:
@@ -107,11 +151,12 @@ def wanted_server_leaf(listener: MutualTLSListener, slot: Slot) -> WantedLeaf:
         profile=SERVER,
         subject=Subject(common_name=_common_name(listener, names.dns_names)),
         names=names,
-        key=KeySpec(KeyAlgorithm(issue.private_key.algorithm.value), issue.private_key.effective_size()),
+        key=KeySpec(KeyAlgorithm(slot.key.algorithm.value), slot.key.effective_size()),
         duration=issue.duration,
         renew_before=issue.effective_renew_before(),
         keep_key=False,
         renew_token=listener.metadata.annotations.get(RENEW_ANNOTATION, ""),
+        # The same for both of a pair: they are renewed, uploaded and bound together.
         seed=f"{listener.metadata.uid}/{slot.domain}",
     )
 
@@ -139,7 +184,7 @@ def require_own_secret(listener: MutualTLSListener, secret: Secret | None) -> No
 
 def render_server_secret(
     listener: MutualTLSListener,
-    slot: Slot,
+    slot: IssuedSlot,
     previous: Secret | None,
     *,
     leaf: WantedLeaf,

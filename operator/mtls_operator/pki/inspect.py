@@ -6,6 +6,7 @@ Certificates of others are read as well as our own: what does not fit our types 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -147,6 +148,14 @@ def load_chain(pem: bytes | str) -> tuple[x509.Certificate, ...]:
 def chain_to_pem(certificates: Iterable[x509.Certificate]) -> bytes:
     """Write certificates as PEM: 64 columns, LF, each block ended by a line break, nothing between."""
     return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
+
+
+def chain_fingerprint(chain: Iterable[x509.Certificate]) -> str:
+    """Return SHA-256 over the DER of all certificates in order: of a single one, its own fingerprint."""
+    digest = hashlib.sha256()
+    for certificate in chain:
+        digest.update(certificate.public_bytes(serialization.Encoding.DER))
+    return digest.hexdigest()
 
 
 def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

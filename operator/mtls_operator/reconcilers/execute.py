@@ -32,10 +32,10 @@ class Round:
 
     def resolve(self, tls: Tls) -> MutualBinding:
         """Return a binding with the ids of what is uploaded."""
-        server = self.observed.uploads.get(tls.server)
-        if server is None:
+        uploads = self.observed.uploads
+        if any(fingerprint not in uploads for fingerprint in tls.server):
             raise NotReady(Reason.PROGRESSING, "the server certificate is not in the cloud yet")
-        return MutualBinding(server=server, ca=tls.ca)
+        return MutualBinding(server=tuple(uploads[fingerprint] for fingerprint in tls.server), ca=tls.ca)
 
     def listener(self, known: ListenerId | None) -> ListenerId:
         """Return the listener's id; a plan made before it existed does not name it."""

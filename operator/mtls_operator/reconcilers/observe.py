@@ -73,11 +73,11 @@ class Observer:
         else:
             _require_same_sni(resource, listener)
             listener = await self._balancers.with_targets(balancer, listener)
-        uploads = await self._store.inventory()
+        own = [upload for upload in await self._store.inventory() if _is_for(upload, resource)]
         observed = ObservedListener(
             listener=listener,
-            uploads={u.fingerprint: u.id for u in uploads if u.kind is CertificateKind.SERVER},
-            unused=await self._unused(resource, listener, desired, uploads),
+            uploads={upload.fingerprint: upload.id for upload in own},
+            unused=await self._unused(listener, desired, own),
         )
         leaving = surplus(desired, observed)
         serving = await self._serving(balancer, listener) if leaving and listener else frozenset()
@@ -90,22 +90,14 @@ class Observer:
 
     async def _unused(
         self,
-        resource: MutualTLSListener,
         listener: Listener | None,
         desired: DesiredListener,
-        uploads: Sequence[CloudCertificate],
+        own: Sequence[CloudCertificate],
     ) -> tuple[CertId, ...]:
-        """Return our uploads of earlier certificates that no load balancer uses any more."""
-        wanted = {tls.server for tls in desired.bindings()}
+        """Return the uploads of earlier certificates that no load balancer uses any more."""
+        wanted = {fingerprint for tls in desired.bindings() for fingerprint in tls.server}
         bound = _bound(listener)
-        earlier = [
-            upload.id
-            for upload in uploads
-            if upload.kind is CertificateKind.SERVER
-            and upload.owner.uid == resource.metadata.uid
-            and upload.fingerprint not in wanted
-            and upload.id not in bound
-        ]
+        earlier = [u.id for u in own if u.fingerprint not in wanted and u.id not in bound]
         return tuple([certificate for certificate in earlier if not await self._store.users(certificate)])
 
     def _clocks(self, ref: ObjectRef, leaving: Mapping[Place, Target]) -> Mapping[Place, datetime]:
@@ -124,11 +116,20 @@ class Observer:
         self._draining.pop(ref, None)
 
 
-def _bound(listener: Listener | None) -> set[CertId | None]:
+def _is_for(upload: CloudCertificate, resource: MutualTLSListener) -> bool:
+    """Tell whether a server certificate was uploaded for this very listener.
+
+    Another listener that shows the same certificate has an upload of its own: so each may go with its
+    listener, and none is deleted while somebody else counts on it.
+    """
+    return upload.kind is CertificateKind.SERVER and upload.owner.uid == resource.metadata.uid
+
+
+def _bound(listener: Listener | None) -> set[CertId]:
     if listener is None:
         return set()
     bindings = [listener.tls, *(rule.tls for rule in listener.rules)]
-    return {tls.certificate_id for tls in bindings if tls is not None}
+    return {certificate for tls in bindings if tls is not None for certificate in tls.server}
 
 
 def _require_free_port(resource: MutualTLSListener, listeners: Sequence[Listener]) -> None:

@@ -1,6 +1,7 @@
-"""The server certificates of a listener: each in its Secret, issued and renewed as needed.
+"""The server certificates of a listener: issued and renewed in Secrets of ours, or read from others'.
 
-Called by the MutualTLSListener reconciler before it looks at the cloud.
+Called by the MutualTLSListener reconciler before it looks at the cloud. A Secret of others is read in
+every pass and never written.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mtls_operator.core import referenced_cert
 from mtls_operator.core import server_cert as core
 from mtls_operator.core.actions import Tls
 from mtls_operator.core.cloud import CertId, CertificateKind, Fingerprint
-from mtls_operator.core.leaf import TLS_CRT, TLS_KEY, read_leaf, why_issue
+from mtls_operator.core.leaf import read_leaf, why_issue
 from mtls_operator.core.policy import require_access, require_server_names
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady
+from mtls_operator.pki.inspect import chain_fingerprint, chain_to_pem
+from mtls_operator.pki.keys import key_to_pem
 from mtls_operator.pki.profiles import Usage
 from mtls_operator.pki.text import normalise_pem
 from mtls_operator.reconcilers.issuing import Purpose
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from mtls_operator.core.cloud import CloudCertificate
     from mtls_operator.core.cluster import Secret
     from mtls_operator.core.leaf import StoredLeaf, WantedLeaf
-    from mtls_operator.core.server_cert import Slot
+    from mtls_operator.core.server_cert import IssuedSlot, Slot
     from mtls_operator.ports import Clock, Kube, Wake
     from mtls_operator.reconcilers.issuing import Issuing
     from mtls_operator.reconcilers.signers import Signer, Signers
@@ -53,13 +57,22 @@ class Bindings:
         by_domain: the key `""` is the listener's own where SNI is off.
         material: what to upload for each fingerprint.
         not_after: when the first of the certificates ends.
-        renewal: when the first of them is due.
+        renewal: when the first of them is due, by its end where somebody else renews it.
     """
 
     by_domain: dict[str, Tls]
     material: dict[Fingerprint, Material]
     not_after: datetime
     renewal: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Certificate:
+    """The certificate for a slot; `due` is when it has to be looked at again."""
+
+    secret: str
+    leaf: StoredLeaf
+    due: datetime
 
 
 class _PassAuthorities:
@@ -110,28 +123,54 @@ class ServerCertificates:
             uploads: what the cloud has of ours, where the admitted authorities must be found.
 
         Raises:
-            NotReady: an authority is missing or not uploaded yet.
-            SpecError: access or names are not allowed.
+            NotReady: an authority is missing or not uploaded yet, or a Secret of others is missing.
+            SpecError: access or names are not allowed, or a Secret of others cannot be used.
             OwnershipError: a Secret's name is taken.
         """
         uploaded = {upload.id: upload.fingerprint for upload in uploads if upload.kind is CertificateKind.CA}
         authorities = _PassAuthorities(self._signers, listener.metadata.namespace)
+        referenced = await self._referenced(listener)
         by_domain: dict[str, Tls] = {}
         material: dict[Fingerprint, Material] = {}
-        leaves: list[tuple[WantedLeaf, StoredLeaf]] = []
+        found: list[_Certificate] = []
         for slot in core.slots(listener):
             ca = await self._admitted(await authorities.get(slot.admits), uploaded)
-            wanted, stored, secret = await self._certificate(listener, slot, authorities)
-            fingerprint = Fingerprint(stored.facts.fingerprint_sha256)
-            by_domain[slot.domain] = Tls(server=fingerprint, ca=ca)
-            material[fingerprint] = _material(secret)
-            leaves.append((wanted, stored))
+            certificate = await self._certificate(listener, slot, authorities, referenced)
+            fingerprint = Fingerprint(chain_fingerprint(certificate.leaf.chain))
+            first = by_domain[slot.domain].server if slot.domain in by_domain else ()
+            by_domain[slot.domain] = Tls(server=(*first, fingerprint), ca=ca)
+            material[fingerprint] = _material(certificate)
+            found.append(certificate)
         return Bindings(
             by_domain=by_domain,
             material=material,
-            not_after=min(stored.facts.not_after for _, stored in leaves),
-            renewal=min(stored.renewal_time(wanted) for wanted, stored in leaves),
+            not_after=min(certificate.leaf.facts.not_after for certificate in found),
+            renewal=min(certificate.due for certificate in found),
         )
+
+    async def _referenced(self, listener: MutualTLSListener) -> dict[ObjectRef, StoredLeaf]:
+        """Return the certificates in Secrets of others; each is read once, however many domains share it."""
+        now = self._clock.now()
+        return {
+            ref: referenced_cert.read_referenced(ref, await self._kube.get_secret(ref), now)
+            for ref in sorted(core.referenced_secrets(listener))
+        }
+
+    async def _certificate(
+        self,
+        listener: MutualTLSListener,
+        slot: Slot,
+        authorities: _PassAuthorities,
+        referenced: Mapping[ObjectRef, StoredLeaf],
+    ) -> _Certificate:
+        if isinstance(slot, core.IssuedSlot):
+            wanted, stored = await self._issued(listener, slot, authorities)
+            due = stored.renewal_time(wanted)
+        else:
+            stored = referenced[slot.secret]
+            referenced_cert.require_names(slot.secret, stored, slot.names)
+            due = stored.facts.not_after
+        return _Certificate(secret=slot.secret.name, leaf=stored, due=due)
 
     async def _admitted(
         self, authority: CertificateAuthority, uploaded: Mapping[CertId, Fingerprint]
@@ -167,9 +206,9 @@ class ServerCertificates:
                 found[slot.domain] = CertId(ca)
         return found
 
-    async def _certificate(
-        self, listener: MutualTLSListener, slot: Slot, authorities: _PassAuthorities
-    ) -> tuple[WantedLeaf, StoredLeaf, Secret]:
+    async def _issued(
+        self, listener: MutualTLSListener, slot: IssuedSlot, authorities: _PassAuthorities
+    ) -> tuple[WantedLeaf, StoredLeaf]:
         authority = await authorities.get(slot.issuer)
         require_server_names(authority, slot.names, namespace=listener.metadata.namespace)
         signer = await authorities.signer(authority)
@@ -178,23 +217,23 @@ class ServerCertificates:
         wanted = core.wanted_server_leaf(listener, slot)
         stored = read_leaf(secret) if secret is not None else None
         reason = why_issue(wanted, stored, signer.issuer.certificate, self._clock.now())
-        if secret is None or stored is None or reason is not None:
-            secret, stored = await self._issue(
+        if stored is None or reason is not None:
+            stored = await self._issue(
                 listener, slot, previous=secret, wanted=wanted, stored=stored, signer=signer, why=reason
             )
-        return wanted, stored, secret
+        return wanted, stored
 
     async def _issue(
         self,
         listener: MutualTLSListener,
-        slot: Slot,
+        slot: IssuedSlot,
         *,
         previous: Secret | None,
         wanted: WantedLeaf,
         stored: StoredLeaf | None,
         signer: Signer,
         why: str | None,
-    ) -> tuple[Secret, StoredLeaf]:
+    ) -> StoredLeaf:
         purpose = Purpose(requester=listener, secret=slot.secret.name, why=why or "it is damaged")
         chain, key = await self._issuing.issue(wanted, signer, stored, purpose)
         rendered = await asyncio.to_thread(
@@ -212,12 +251,13 @@ class ServerCertificates:
         read = read_leaf(written)
         if read is None:
             raise NotReady(Reason.PROGRESSING, f"Secret {slot.secret} changed while it was written")
-        return written, read
+        return read
 
 
-def _material(secret: Secret) -> Material:
+def _material(certificate: _Certificate) -> Material:
+    """Render what was read: whatever else a Secret of others holds stays in the cluster."""
     return Material(
-        secret=secret.ref.name,
-        chain=normalise_pem(secret.data[TLS_CRT].decode()),
-        key=normalise_pem(secret.data[TLS_KEY].decode()),
+        secret=certificate.secret,
+        chain=normalise_pem(chain_to_pem(certificate.leaf.chain).decode()),
+        key=normalise_pem(key_to_pem(certificate.leaf.key).decode()),
     )

@@ -36,7 +36,14 @@ from mtls_operator.core.cloud import (
 
 def bound(binding: MutualBinding) -> TlsBinding:
     """Return what a read shows after a binding was written."""
-    return TlsBinding(mutual=True, required=True, certificate_id=binding.server, ca_certificate_id=binding.ca)
+    first, *further = binding.server
+    return TlsBinding(
+        mutual=True,
+        required=True,
+        certificate_id=first,
+        ca_certificate_id=binding.ca,
+        further_certificate_ids=tuple(further),
+    )
 
 
 @dataclass(frozen=True)

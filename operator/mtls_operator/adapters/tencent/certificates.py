@@ -91,8 +91,9 @@ class CloudCertificates:
         """Upload a certificate with our tags and return its id.
 
         With Repeatable=false the service answers with the id of an equal certificate that it has.
-        That one is used when it is ours; somebody else's could be deleted under us, so then a copy
-        of our own is made.
+        That one is used when it was uploaded for this owner; another one's could be deleted under it,
+        so then a copy is made. The service may compare the first certificates only, and an earlier
+        upload have another chain behind it: so the fingerprint has to be the same, too.
         """
         body: dict[str, Json] = {
             "CertificatePublicKey": chain,
@@ -105,10 +106,17 @@ class CloudCertificates:
             body["CertificatePrivateKey"] = key
         reply = await self._upload(body)
         repeated = shapes.text(reply, "RepeatCertId")
-        if repeated and all(c.id != repeated for c in await self.inventory()):
+        if repeated and not await self._has(CertId(repeated), owner, fingerprint):
             reply = await self._upload({**body, "Repeatable": True})
             repeated = ""
         return _uploaded_id(reply, repeated)
+
+    async def _has(self, certificate: CertId, owner: CertificateOwner, fingerprint: Fingerprint) -> bool:
+        """Tell whether an upload carries exactly these marks."""
+        return any(
+            (known.id, known.owner, known.fingerprint) == (certificate, owner, fingerprint)
+            for known in await self.inventory()
+        )
 
     async def _upload(self, body: Mapping[str, Json]) -> Mapping[str, object]:
         try:

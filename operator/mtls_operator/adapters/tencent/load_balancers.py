@@ -87,7 +87,7 @@ class CloudLoadBalancers:
             "SniSwitch": int(sni),
         }
         if binding is not None:
-            body["Certificate"] = shapes.write_binding(binding)
+            body |= shapes.write_binding(binding)
         reply = await self._writes.change(balancer, "CreateListener", body)
         ids = shapes.texts(reply, "ListenerIds")
         if not ids:
@@ -102,8 +102,7 @@ class CloudLoadBalancers:
         self, balancer: LoadBalancer, listener: ListenerId, binding: MutualBinding
     ) -> None:
         """Replace a listener's certificates as a whole."""
-        certificate = shapes.write_binding(binding)
-        await self._change(balancer, listener, "ModifyListener", {"Certificate": certificate})
+        await self._change(balancer, listener, "ModifyListener", shapes.write_binding(binding))
 
     async def delete_listener(self, balancer: LoadBalancer, listener: ListenerId) -> None:
         """Delete a listener with everything below it; one that is gone already is fine."""
@@ -148,7 +147,7 @@ class CloudLoadBalancers:
         """Change what a domain's rules share; None leaves a member as it is."""
         body: dict[str, Json] = {"Domain": domain}
         if binding is not None:
-            body["Certificate"] = shapes.write_binding(binding)
+            body |= shapes.write_binding(binding)
         if http2 is not None:
             body["Http2"] = http2
         if make_default:

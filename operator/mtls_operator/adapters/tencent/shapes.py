@@ -109,14 +109,17 @@ def read_binding(body: object) -> TlsBinding | None:
     )
 
 
-def write_binding(binding: MutualBinding) -> Json:
-    """Render certificates whole: what is left out would fall back to one-way."""
-    return {
-        "SSLMode": "MUTUAL",
-        "SSLVerifyClient": "ON",
-        "CertId": binding.server,
-        "CertCaId": binding.ca,
-    }
+def write_binding(binding: MutualBinding) -> dict[str, Json]:
+    """Render certificates whole, as a field of the request: what is left out would fall back to one-way.
+
+    One server certificate goes into `Certificate`, a pair with its CA into `MultiCertInfo`; a request
+    may have one of the two (API: the two are exclusive).
+    """
+    modes: dict[str, Json] = {"SSLMode": "MUTUAL", "SSLVerifyClient": "ON"}
+    if len(binding.server) == 1:
+        return {"Certificate": {**modes, "CertId": binding.server[0], "CertCaId": binding.ca}}
+    listed = [{"CertId": certificate} for certificate in (*binding.server, binding.ca)]
+    return {"MultiCertInfo": {**modes, "CertList": listed}}
 
 
 def read_rule(body: Body) -> Rule:
@@ -183,7 +186,7 @@ def write_rule(rule: NewRule, binding: MutualBinding | None) -> Json:
         "Http2": rule.http2,
     }
     if binding is not None:
-        rendered["Certificate"] = write_binding(binding)
+        rendered |= write_binding(binding)
     return rendered
 
 
