@@ -52,6 +52,12 @@ def changed(manifest: Manifest, change: Mapping[str, Any]) -> Manifest:
     return result
 
 
+REGEX_DOMAIN: Manifest = changed(
+    DOMAIN,
+    {"domain": "~^.*[.]example$", "routes": [changed(ROUTE, {"healthCheck": {"domain": "a.example"}})]},
+)
+
+
 def with_spec(manifest: Manifest, **fields: Any) -> Manifest:
     return changed(manifest, {"spec": fields})
 

@@ -8,6 +8,7 @@ from crds.manifests import (
     CLIENT_CERT,
     DOMAIN,
     LISTENER,
+    REGEX_DOMAIN,
     ROUTE,
     CrdKubectl,
     Manifest,
@@ -19,6 +20,8 @@ from crds.manifests import (
 
 pytestmark = pytest.mark.cluster
 
+OTHER_DOMAIN = changed(DOMAIN, {"domain": "b.acme.example"})
+PURCHASED = {"secretRef": {"name": "purchased"}}
 OTHER_CA = {"caRef": {"name": "partners", "namespace": "platform"}}
 
 GOOD = {
@@ -137,6 +140,69 @@ GOOD = {
                 },
             ),
         ],
+    ),
+    "a pair of server certificates": with_spec(
+        LISTENER, tls={"serverCertificate": {"issue": {"additional": "ECDSA"}}}
+    ),
+    "a pair with the ECDSA key first": with_spec(
+        LISTENER,
+        tls={"serverCertificate": {"issue": {"privateKey": {"algorithm": "ECDSA"}, "additional": "RSA"}}},
+    ),
+    "a pair for one domain": with_spec(
+        LISTENER,
+        sni=True,
+        tls={"serverCertificate": {"issue": {"privateKey": {"algorithm": "ECDSA"}}}},
+        domains=[
+            DOMAIN,
+            changed(OTHER_DOMAIN, {"tls": {"serverCertificate": {"issue": {"additional": "RSA"}}}}),
+        ],
+    ),
+    "a pair for all domains, turned round for one": with_spec(
+        LISTENER,
+        sni=True,
+        tls={"serverCertificate": {"issue": {"additional": "ECDSA"}}},
+        domains=[
+            DOMAIN,
+            changed(
+                OTHER_DOMAIN,
+                {
+                    "tls": {
+                        "serverCertificate": {
+                            "issue": {"privateKey": {"algorithm": "ECDSA"}, "additional": "RSA"}
+                        }
+                    }
+                },
+            ),
+        ],
+    ),
+    "a large key of the usual algorithm": with_spec(
+        LISTENER, tls={"serverCertificate": {"issue": {"privateKey": {"size": 4096}}}}
+    ),
+    "somebody else's server certificate": with_spec(LISTENER, tls={"serverCertificate": PURCHASED}),
+    "somebody else's for a domain, issued for the others": with_spec(
+        LISTENER,
+        sni=True,
+        tls={"serverCertificate": {"issue": {"additional": "ECDSA"}}},
+        domains=[DOMAIN, changed(OTHER_DOMAIN, {"tls": {"serverCertificate": PURCHASED}})],
+    ),
+    "issued for a domain, somebody else's for the others": with_spec(
+        LISTENER,
+        sni=True,
+        tls={"serverCertificate": PURCHASED},
+        domains=[DOMAIN, changed(OTHER_DOMAIN, {"tls": {"serverCertificate": {"issue": {}}}})],
+    ),
+    "a regular expression with somebody else's certificate": with_spec(
+        LISTENER, tls={"serverCertificate": PURCHASED}, domains=[REGEX_DOMAIN]
+    ),
+    "a regular expression with somebody else's certificate for itself": with_spec(
+        LISTENER,
+        sni=True,
+        domains=[DOMAIN, changed(REGEX_DOMAIN, {"tls": {"serverCertificate": PURCHASED}})],
+    ),
+    "a wildcard at the end with somebody else's certificate": with_spec(
+        LISTENER,
+        tls={"serverCertificate": PURCHASED},
+        domains=[changed(REGEX_DOMAIN, {"domain": "www.acme.*"})],
     ),
     "a wildcard domain that says what to probe": with_domain(
         domain="*.acme.example", routes=[changed(ROUTE, {"healthCheck": {"domain": "probe.acme.example"}})]

@@ -68,6 +68,34 @@ def test_what_may_change_can_be_applied(api: CrdKubectl, manifest: Manifest, cha
     api.apply(with_spec(manifest, **change))
 
 
+SOURCES = [
+    {"issue": {"privateKey": {"size": 4096}, "additional": "ECDSA"}},
+    {"secretRef": {"name": "purchased"}},
+    {"issue": {}},
+    {"secretRef": {"name": "another"}},
+    {},
+]
+
+
+@pytest.mark.parametrize("how", [(), ("--server-side",)], ids=["client-side", "server-side"])
+@pytest.mark.parametrize("level", ["listener", "domain"])
+def test_the_source_of_a_certificate_changes_by_applying_another_manifest(
+    api: CrdKubectl, how: tuple[str, ...], level: str
+) -> None:
+    """No member of the union has a default that would stay behind and count as a second member."""
+    for source in SOURCES:
+        tls = {"serverCertificate": source}
+        domain = changed(DOMAIN, {"tls": tls}) if level == "domain" else DOMAIN
+        wanted = with_spec(
+            LISTENER, sni=True, domains=[domain], **({"tls": tls} if level == "listener" else {})
+        )
+        if level == "domain" and "issue" in source:
+            domain["tls"] = {"serverCertificate": {"issue": {"additional": "ECDSA"}}}
+        kept = api.apply(wanted, *how)["spec"]
+        found = kept["tls"] if level == "listener" else kept["domains"][0]["tls"]
+        assert set(found["serverCertificate"]) == set(source)
+
+
 def rules(schema: Schema) -> list[Schema]:
     """Return every rule of a schema and of what is below it."""
     below = [

@@ -1,6 +1,7 @@
 """The certificate inventory: what is shared, what is ours, what is never reused."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,14 +46,16 @@ class Service:
         return made
 
 
-async def upload(store: CloudCertificates, chain: str = "PEM") -> CertId:
+async def upload(
+    store: CloudCertificates, chain: str = "PEM", owner: CertificateOwner = OWNER, fingerprint: str = "ff"
+) -> CertId:
     return await store.upload(
         CertificateKind.SERVER,
         chain=chain,
         key="K",
         alias="a",
-        owner=OWNER,
-        fingerprint=Fingerprint("ff"),
+        owner=owner,
+        fingerprint=Fingerprint(fingerprint),
         tags={"t": "1"},
     )
 
@@ -91,6 +94,22 @@ def test_an_equal_upload_of_somebody_else_is_left_alone(cluster: str | None) -> 
         False,
         True,
     ]
+
+
+def test_two_listeners_with_the_same_certificate_have_an_upload_each() -> None:
+    _, _, store = start()
+    first = run_virtually(upload(store))
+    second = run_virtually(upload(store, owner=replace(OWNER, name="shop", uid="u2")))
+    assert first != second
+    assert {c.id: c.owner.uid for c in run_virtually(store.inventory())} == {first: "u1", second: "u2"}
+
+
+def test_an_earlier_upload_with_another_chain_behind_the_same_certificate_is_not_used() -> None:
+    """The service may compare the first certificates only."""
+    _, _, store = start()
+    first = run_virtually(upload(store, fingerprint="of the certificate alone"))
+    second = run_virtually(upload(store, fingerprint="of the whole chain"))
+    assert first != second
 
 
 def test_what_the_filter_lets_through_is_checked_again() -> None:

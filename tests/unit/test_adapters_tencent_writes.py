@@ -1,7 +1,7 @@
 """Changes of a load balancer: one at a time, busy waited out, done when the task is."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +14,16 @@ from mtls_operator.adapters.tencent.errors import error_for
 from mtls_operator.adapters.tencent.load_balancers import CloudLoadBalancers
 from mtls_operator.adapters.tencent.writes import LoadBalancerWrites
 from mtls_operator.core.actions import RoutedTarget
-from mtls_operator.core.cloud import Endpoint, ListenerId, LoadBalancer, LoadBalancerId, LocationId, Target
+from mtls_operator.core.cloud import (
+    CertId,
+    Endpoint,
+    ListenerId,
+    LoadBalancer,
+    LoadBalancerId,
+    LocationId,
+    MutualBinding,
+    Target,
+)
 
 
 def balancer(name: str = "lb-1") -> LoadBalancer:
@@ -131,6 +140,30 @@ def test_a_failed_change_lets_the_next_one_through() -> None:
 
     api = ScriptedApi(script(CreateRule=[ACCEPTED], DescribeTaskStatus=[{"Status": 1}, DONE]))
     run_virtually(both(LoadBalancerWrites(api)))
+
+
+PAIR = MutualBinding(server=(CertId("rsa"), CertId("ecc")), ca=CertId("ca"))
+
+
+@pytest.mark.parametrize("level", ["ModifyListener", "ModifyDomainAttributes", "CreateListener"])
+def test_a_pair_goes_to_the_field_for_several_certificates_and_the_other_one_stays_out(level: str) -> None:
+    replies: dict[str, list[Reply | Exception]] = {
+        level: [{**ACCEPTED, "ListenerIds": ["lbl-1"]}],
+        "DescribeTaskStatus": [DONE],
+    }
+    api = ScriptedApi(script(**replies))
+    clb, lbl = CloudLoadBalancers(api, LoadBalancerWrites(api)), ListenerId("lbl-1")
+    made: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+        "ModifyListener": lambda: clb.bind_listener(balancer(), lbl, PAIR),
+        "ModifyDomainAttributes": lambda: clb.change_domain(balancer(), lbl, "a.example", binding=PAIR),
+        "CreateListener": lambda: clb.create_listener(
+            balancer(), name="n", port=443, sni=False, binding=PAIR
+        ),
+    }
+    run_virtually(made[level]())
+    sent = api.sent[0][1]
+    assert [entry["CertId"] for entry in sent["MultiCertInfo"]["CertList"]] == ["rsa", "ecc", "ca"]
+    assert "Certificate" not in sent
 
 
 def many(count: int) -> list[RoutedTarget]:

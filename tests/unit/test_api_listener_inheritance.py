@@ -89,6 +89,52 @@ def test_a_domain_inherits_what_its_own_issue_leaves_out() -> None:
     assert seen.issue_for(second).private_key.effective_size() == 2048
 
 
+def source(**members: Any) -> dict[str, Any]:
+    return {"tls": {"serverCertificate": members}}
+
+
+def test_a_second_certificate_is_inherited_with_its_algorithms_usual_size() -> None:
+    pair = {"caRef": PLATFORM_CA, **source(issue={"additional": "ECDSA"})["tls"]}
+    seen = listener(source(issue={"duration": "24h"}), {}, tls=pair)
+    for domain in seen.spec.domains:
+        second = seen.issue_for(domain).additional
+        assert second is not None
+        assert (second.algorithm, second.effective_size()) == (KeyAlgorithm.ECDSA, 256)
+
+
+def test_a_second_certificate_of_the_first_ones_algorithm_is_none() -> None:
+    """The schema refuses it; one that came past an old schema must not make two equal ones."""
+    pair = {"caRef": PLATFORM_CA, **source(issue={"additional": "ECDSA"})["tls"]}
+    seen = listener(source(issue={"privateKey": {"algorithm": "ECDSA"}}), tls=pair)
+    assert seen.issue_for(seen.spec.domains[0]).additional is None
+
+
+SOURCES: list[tuple[dict[str, Any], dict[str, Any], str | None]] = [
+    ({}, {}, None),
+    ({}, {"secretRef": {"name": "own"}}, "own"),
+    ({"issue": {}}, {"secretRef": {"name": "own"}}, "own"),
+    ({"secretRef": {"name": "shared"}}, {}, "shared"),
+    ({"secretRef": {"name": "shared"}}, {"secretRef": {"name": "own"}}, "own"),
+    ({"secretRef": {"name": "shared"}}, {"issue": {}}, None),
+]
+
+
+@pytest.mark.parametrize(("shared", "own", "expected"), SOURCES)
+def test_a_domains_own_source_replaces_the_listeners(
+    shared: dict[str, Any], own: dict[str, Any], expected: str | None
+) -> None:
+    seen = listener(source(**own), tls={"caRef": PLATFORM_CA, "serverCertificate": shared})
+    found = seen.server_secret_for(seen.spec.domains[0])
+    assert found == (ObjectRef("edge", expected) if expected else None)
+
+
+def test_an_authority_for_issuing_is_not_inherited_from_a_listener_that_issues_nothing() -> None:
+    shared = {"caRef": PLATFORM_CA, "serverCertificate": {"secretRef": {"name": "shared"}}}
+    seen = listener(source(issue={}), tls=shared)
+    assert seen.server_issuer_for(seen.spec.domains[0]) == ObjectRef("platform", "clients")
+    assert seen.issue_for(seen.spec.domains[0]).duration == timedelta(days=90)
+
+
 def test_the_first_domain_is_the_default_unless_one_is_marked() -> None:
     assert listener({}, {}).spec.default_domain().domain == "d0.example"
     assert listener({}, {"default": True}).spec.default_domain().domain == "d1.example"

@@ -1,20 +1,43 @@
 """Certificate slots of a listener, and the desired listener that is built from a manifest."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
-from builders import NOW, domain_manifest, listener, node, route_manifest, service
+from builders import FAST_KEY, NOW, Manifest, domain_manifest, listener, node, route_manifest, service
 
 from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core.actions import Tls
 from mtls_operator.core.build import build_listener, listener_name
 from mtls_operator.core.cloud import CertId, Fingerprint
-from mtls_operator.core.server_cert import admitted, authorities, slots, wanted_server_leaf
+from mtls_operator.core.server_cert import (
+    IssuedSlot,
+    ReferencedSlot,
+    admitted,
+    authorities,
+    referenced_secrets,
+    slots,
+    wanted_server_leaf,
+)
+from mtls_operator.pki.keys import KeyAlgorithm, KeySpec
 
 A, B = domain_manifest("a.example"), domain_manifest("b.example")
 PARTNERS = {"caRef": {"name": "partners", "namespace": "platform"}}
+PURCHASED = {"serverCertificate": {"secretRef": {"name": "purchased"}}}
+
+
+def issued(name: str, *domains: Manifest, **spec: Any) -> list[IssuedSlot]:
+    found = slots(listener(name, *domains, **spec))
+    assert all(isinstance(slot, IssuedSlot) for slot in found)
+    return [slot for slot in found if isinstance(slot, IssuedSlot)]
+
+
+def tls(**source: Any) -> Manifest:
+    return {"caRef": {"name": "clients"}, "serverCertificate": source}
 
 
 def test_with_sni_off_one_certificate_names_all_domains() -> None:
-    (slot,) = slots(listener("api", A, B))
+    (slot,) = issued("api", A, B)
     assert (slot.domain, slot.names) == ("", ("a.example", "b.example"))
     assert slot.admits == slot.issuer == ObjectRef("edge", "clients")
     assert slot.secret == ObjectRef("edge", "api-server")
@@ -32,9 +55,56 @@ def test_a_domains_secret_does_not_depend_on_its_place() -> None:
     assert forwards == {slot.domain: slot.secret for slot in slots(listener("api", B, A, sni=True))}
 
 
+def test_a_second_certificate_is_for_the_same_names_in_a_secret_of_its_own() -> None:
+    first, second = issued("api", A, B, tls=tls(issue={"additional": "ECDSA"}))
+    assert [slot.secret.name for slot in (first, second)] == ["api-server", "api-server-ecdsa"]
+    assert second == replace(first, secret=second.secret, key=second.key)
+    seen = listener("api", A, B)
+    keys = [wanted_server_leaf(seen, slot).key for slot in (first, second)]
+    assert keys == [KeySpec(KeyAlgorithm.RSA, 2048), KeySpec(KeyAlgorithm.ECDSA, 256)]
+
+
+def test_both_of_a_pair_are_renewed_at_the_same_time() -> None:
+    seen = listener("api", A)
+    first, second = issued("api", A, tls=tls(issue={"additional": "ECDSA"}))
+    assert wanted_server_leaf(seen, first).seed == wanted_server_leaf(seen, second).seed
+
+
+def test_a_domains_second_certificate_is_kept_beside_its_first() -> None:
+    own = {"tls": {"serverCertificate": {"issue": {"privateKey": FAST_KEY, "additional": "RSA"}}}}
+    first, second, other = issued("api", {**A, **own}, B, sni=True)
+    assert (first.domain, second.domain, other.domain) == ("a.example", "a.example", "b.example")
+    assert second.secret.name == f"{first.secret.name}-rsa"
+
+
+def test_a_secret_of_others_takes_the_place_of_what_is_issued() -> None:
+    seen = listener("api", A, B, tls=tls(secretRef={"name": "purchased"}))
+    (slot,) = slots(seen)
+    assert slot == ReferencedSlot(
+        domain="",
+        names=("a.example", "b.example"),
+        admits=ObjectRef("edge", "clients"),
+        secret=ObjectRef("edge", "purchased"),
+    )
+    assert authorities(seen) == {ObjectRef("edge", "clients")}
+    assert referenced_secrets(seen) == {ObjectRef("edge", "purchased")}
+
+
+def test_a_domain_that_names_a_source_of_its_own_replaces_the_listeners() -> None:
+    domains = [A, {**B, "tls": {"serverCertificate": {"secretRef": {"name": "b"}}}}]
+    domains.append(domain_manifest("c.example", tls={"serverCertificate": {"issue": {}}}))
+    seen = listener("api", *domains, sni=True, tls=tls(secretRef={"name": "a"}))
+    assert [slot.secret.name[:10] for slot in slots(seen)] == ["a", "b", "api-server"]
+    assert referenced_secrets(seen) == {ObjectRef("edge", "a"), ObjectRef("edge", "b")}
+
+
+def test_the_secrets_of_others_are_known_although_nobody_is_admitted() -> None:
+    assert referenced_secrets(listener("api", A, tls=PURCHASED)) == {ObjectRef("edge", "purchased")}
+    assert referenced_secrets(listener("api", A)) == frozenset()
+
+
 def test_signing_and_admitting_may_be_two_authorities() -> None:
-    tls = {"caRef": {"name": "clients"}, "serverCertificate": {"issue": {"caRef": {"name": "servers"}}}}
-    found = listener("api", A, tls=tls)
+    found = listener("api", A, tls=tls(issue={"caRef": {"name": "servers"}}))
     assert admitted(found) == {ObjectRef("edge", "clients")}
     assert authorities(found) == {ObjectRef("edge", "clients"), ObjectRef("edge", "servers")}
 
@@ -47,9 +117,10 @@ def test_a_listener_without_any_authority_depends_on_none() -> None:
 def test_a_name_that_does_not_fit_is_not_the_common_name() -> None:
     long = "x" * 60 + ".example"
     found = listener("api", domain_manifest(long), B)
-    assert wanted_server_leaf(found, slots(found)[0]).subject.common_name == "b.example"
-    alone = listener("api", domain_manifest(long))
-    assert wanted_server_leaf(alone, slots(alone)[0]).subject.common_name == "listener api"
+    both = issued("api", domain_manifest(long), B)
+    assert wanted_server_leaf(found, both[0]).subject.common_name == "b.example"
+    alone = issued("api", domain_manifest(long))
+    assert wanted_server_leaf(found, alone[0]).subject.common_name == "listener api"
 
 
 def test_a_listeners_name_marks_cluster_and_object_and_fits() -> None:
