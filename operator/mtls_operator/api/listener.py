@@ -101,9 +101,18 @@ _IS_ISSUED: Final = (
 )
 
 
-def _of_domain(field: str, default: str) -> str:
-    """Return the CEL of a field of `issue` with what a domain inherits."""
-    return f"{_OWN}.?issue.{field}.or({_INHERITED}.?issue.{field}).orValue('{default}')"
+def _is_ecdsa(field: str) -> str:
+    """Return the CEL that tells whether a field of `issue`, with what a domain inherits, is ECDSA.
+
+    Compared with a constant, since the cost of comparing two fields counts as unbounded.
+    """
+    own, inherited = f"{_OWN}.?issue.{field}", f"{_INHERITED}.?issue.{field}"
+    return f"({own}.hasValue() ? {own}.orValue('') == 'ECDSA' : {inherited}.orValue('') == 'ECDSA')"
+
+
+_HAS_ADDITIONAL: Final = (
+    f"({_OWN}.?issue.?additional.hasValue() || {_INHERITED}.?issue.?additional.hasValue())"
+)
 
 
 class ListenerSpec(ApiModel):
@@ -137,8 +146,8 @@ class ListenerSpec(ApiModel):
             ".domains",
         ),
         Rule(
-            f"self.domains.all(d, !{_OWN}.?issue.hasValue() || "
-            f"{_of_domain('?additional', '')} != {_of_domain('?privateKey.?algorithm', 'RSA')})",
+            f"self.domains.all(d, !{_OWN}.?issue.hasValue() || !{_HAS_ADDITIONAL} || "
+            f"{_is_ecdsa('?additional')} != {_is_ecdsa('?privateKey.?algorithm')})",
             "a domain's additional must be another algorithm than that of its key; what is absent of the two "
             "is the listener's",
             ".domains",
