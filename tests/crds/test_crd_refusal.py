@@ -68,8 +68,14 @@ def test_what_may_change_can_be_applied(api: CrdKubectl, manifest: Manifest, cha
     api.apply(with_spec(manifest, **change))
 
 
-ISSUED = {"issue": {"privateKey": {"algorithm": "RSA", "size": 4096}, "additional": "ECDSA"}}
-SOURCES: list[Manifest] = [ISSUED, {"secretRef": {"name": "purchased"}}, ISSUED, {"secretRef": {"name": "x"}}]
+SOURCES: list[Manifest] = [
+    {"issue": {"privateKey": {"algorithm": "RSA", "size": 4096}}},
+    {"secretRef": {"name": "first"}},
+    {"issue": {"duration": "24h"}},
+    {"secretRef": {"name": "purchased"}},
+    {"issue": {"additional": "ECDSA"}},
+    {"secretRef": {"name": "another"}},
+]
 
 
 @pytest.mark.parametrize("how", [(), ("--server-side",)], ids=["client-side", "server-side"])
@@ -77,7 +83,7 @@ SOURCES: list[Manifest] = [ISSUED, {"secretRef": {"name": "purchased"}}, ISSUED,
 def test_the_source_of_a_certificate_changes_by_applying_another_manifest(
     api: CrdKubectl, how: tuple[str, ...], level: str
 ) -> None:
-    """No member of the union has a default that would stay behind and count as a second member."""
+    """No default stays behind that would make the earlier source count as a second one."""
     for source in SOURCES:
         tls = {"serverCertificate": source}
         domain = changed(DOMAIN, {"tls": tls}) if level == "domain" else DOMAIN

@@ -1,8 +1,7 @@
 """TLS of a listener and of its domains: which authority is trusted, which server certificate is shown.
 
-Pure. Part of `MutualTLSListener.spec`. Nothing here has a schema default. A domain's would override
-what the listener says; and a default inside a member of a union would outlive that member when a
-manifest is applied with another one, and then be refused as the second.
+Pure. Part of `MutualTLSListener.spec`. A domain's settings have types of their own without schema
+defaults, since a default there would override what the listener says.
 """
 
 from dataclasses import dataclass
@@ -28,24 +27,6 @@ DEFAULT_DURATION: Final = timedelta(hours=2160)
 _ONE_SOURCE: Final = at_most_one_of("issue", "secretRef")
 
 
-class IssuePrivateKey(ApiModel):
-    """The kind of private key to make."""
-
-    model_config = carries(
-        Rule(
-            "!has(self.size) || (!has(self.algorithm) || self.algorithm == 'RSA' "
-            "? self.size in [2048, 3072, 4096] : self.size in [256, 384, 521])",
-            KEY_SIZE_RULE.message,
-            KEY_SIZE_RULE.field,
-        )
-    )
-
-    algorithm: KeyAlgorithm | None = None
-    """RSA or ECDSA. Default: RSA."""
-    size: int | None = None
-    """RSA: 2048, 3072 or 4096 bits. ECDSA: curve 256, 384 or 521. Default: 2048 or 256."""
-
-
 class Issue(ApiModel):
     """A server certificate that an authority of the cluster signs."""
 
@@ -59,9 +40,9 @@ class Issue(ApiModel):
 
     ca_ref: AuthorityRef | None = None
     """The CertificateAuthority that signs. Default: the one whose certificates are admitted."""
-    duration: Annotated[Duration, POSITIVE] | None = None
-    """How long the certificate is valid; it is renewed when a third of that is left. Default: 2160h."""
-    private_key: IssuePrivateKey | None = None
+    duration: Annotated[Duration, POSITIVE] = DEFAULT_DURATION
+    """How long the certificate is valid; it is renewed when a third of that is left."""
+    private_key: PrivateKey = Field(default_factory=PrivateKey)
     """The key. Default: RSA with 2048 bits."""
     additional: KeyAlgorithm | None = None
     """RSA or ECDSA: a second certificate of this algorithm, for clients that know no other. Default: none."""
@@ -161,10 +142,11 @@ def effective_issue(listener: ListenerTls, domain: DomainTls | None) -> Effectiv
     """Return how a domain's server certificate is made, where it is issued."""
     inherited = listener.server_certificate.issue or Issue()
     own = _own(domain).issue or DomainIssue()
-    key = _key(own.private_key or inherited.private_key or IssuePrivateKey())
+    named = own.private_key
+    key = PrivateKey(algorithm=named.algorithm, size=named.size) if named else inherited.private_key
     return EffectiveIssue(
         ca_ref=own.ca_ref or inherited.ca_ref,
-        duration=own.duration or inherited.duration or DEFAULT_DURATION,
+        duration=own.duration or inherited.duration,
         private_key=key,
         additional=_second_key(own.additional or inherited.additional, key),
     )
@@ -172,10 +154,6 @@ def effective_issue(listener: ListenerTls, domain: DomainTls | None) -> Effectiv
 
 def _own(domain: DomainTls | None) -> DomainServerCertificate:
     return (domain.server_certificate if domain else None) or DomainServerCertificate()
-
-
-def _key(wanted: DomainPrivateKey | IssuePrivateKey) -> PrivateKey:
-    return PrivateKey(algorithm=wanted.algorithm or KeyAlgorithm.RSA, size=wanted.size)
 
 
 def _second_key(algorithm: KeyAlgorithm | None, first: PrivateKey) -> PrivateKey | None:
