@@ -13,13 +13,15 @@ from cryptography import x509
 from mtls_devcluster.client_files import ClientFiles
 
 RSA_ONLY = {
-    "TLS 1.2": ("-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"),
-    "TLS 1.3": ("-tls1_3", "-sigalgs", "rsa_pss_rsae_sha256", "-client_sigalgs", "ecdsa_secp256r1_sha256"),
+    "cipher": ("-cipher", "ECDHE-RSA-AES128-GCM-SHA256"),
+    "signature": ("-sigalgs", "RSA+SHA256", "-client_sigalgs", "ECDSA+SHA256"),
 }
 ECDSA_ONLY = {
-    "TLS 1.2": ("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"),
-    "TLS 1.3": ("-tls1_3", "-sigalgs", "ecdsa_secp256r1_sha256"),
+    "cipher": ("-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    "signature": ("-sigalgs", "ECDSA+SHA256"),
 }
+"""By what a client that knows one key algorithm says of itself. The client's own key is an ECDSA key."""
+
 _SECONDS = 15
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
@@ -35,8 +37,8 @@ def presented(tenant: Tenant, client: ClientFiles, options: Sequence[str] = ()) 
     files = ("-cert", "client.crt", "-key", "client.key")
     request = f"GET / HTTP/1.1\r\nHost: {DOMAIN}\r\nConnection: close\r\n\r\n"
     run = subprocess.run(
-        ["openssl", "s_client", "-connect", f"{tenant.address}:{PORT}", "-servername", DOMAIN, "-ign_eof",
-         *files, *options],
+        ["openssl", "s_client", "-connect", f"{tenant.address}:{PORT}", "-servername", DOMAIN, "-tls1_2",
+         "-ign_eof", *files, *options],
         cwd=client.folder,
         input=request.encode(),
         capture_output=True,

@@ -69,13 +69,13 @@ def paired(tenant: Tenant, tmp_path: Path) -> ClientFiles:
 def test_each_client_gets_the_certificate_of_the_pair_that_it_can_check(
     tenant: Tenant, paired: ClientFiles
 ) -> None:
-    for version, abilities in RSA_ONLY.items():
+    for way, abilities in RSA_ONLY.items():
         seen = presented(tenant, paired, abilities)
-        assert isinstance(seen.public_key(), rsa.RSAPublicKey), version
+        assert isinstance(seen.public_key(), rsa.RSAPublicKey), way
         assert seen == stored(tenant, "api-server")
-    for version, abilities in ECDSA_ONLY.items():
+    for way, abilities in ECDSA_ONLY.items():
         seen = presented(tenant, paired, abilities)
-        assert isinstance(seen.public_key(), ec.EllipticCurvePublicKey), version
+        assert isinstance(seen.public_key(), ec.EllipticCurvePublicKey), way
         assert seen == stored(tenant, "api-server-ecdsa")
     assert tenant.ask(None, paired).is_refused
 
@@ -149,3 +149,11 @@ def test_a_certificate_that_somebody_else_keeps_is_served_and_its_successor_afte
     assert tenant.ask(client, trusting(other_root, tmp_path / "second")).is_served
     assert sorted(tenant.world.cloud.uploads(tenant.namespace).values()) == ["CA", "SVR"]
     assert tenant.secret("api-server") is None
+
+    label = {"mtls.clb-operator.dev/watch": "true"}
+    tenant.change("Secret", "purchased", {"metadata": {"labels": label}, "data": secret_data(first)})
+    eventually(
+        lambda: presented(tenant, client) == first.certificate,
+        within=10,
+        what="a labelled Secret is followed at once",
+    )

@@ -3,7 +3,14 @@
 from typing import Any
 
 import pytest
-from builders import authority, authority_manifest, client_cert, client_cert_manifest
+from builders import (
+    authority,
+    authority_manifest,
+    client_cert,
+    client_cert_manifest,
+    domain_manifest,
+    listener_manifest,
+)
 from unit.fakes.listed_api import ListedApi
 
 from mtls_operator.adapters.kube.view import ClusterView
@@ -80,6 +87,20 @@ async def test_a_secret_wakes_the_authority_whose_root_it_holds(member: str) -> 
     )
     await operator.watches.secret("MODIFIED", plain("corporate-root"))
     assert await operator.woken() == keys(Kind.CERTIFICATE_AUTHORITY, "clients")
+
+
+async def test_a_secret_wakes_the_listeners_that_show_its_certificate() -> None:
+    purchased = {"serverCertificate": {"secretRef": {"name": "purchased"}}}
+    tls = {"caRef": {"name": "clients"}, **purchased}
+    operator = Operator()
+    await operator.know(
+        listener_manifest("for-all", tls=tls),
+        listener_manifest("for-one", domain_manifest(tls=purchased), sni=True),
+        listener_manifest("issued"),
+        listener_manifest("elsewhere", namespace="team-a", tls=tls),
+    )
+    await operator.watches.secret("MODIFIED", plain("purchased"))
+    assert await operator.woken() == keys(Kind.MUTUAL_TLS_LISTENER, "for-all", "for-one")
 
 
 async def test_a_secret_that_nobody_refers_to_wakes_nobody() -> None:

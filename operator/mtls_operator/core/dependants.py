@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.authority_rotation import RotationStrategy
 from mtls_operator.core.conditions import READY, STALLED
-from mtls_operator.core.server_cert import slots
+from mtls_operator.core.server_cert import IssuedSlot, slots
 from mtls_operator.errors import SpecError
 
 if TYPE_CHECKING:
@@ -102,9 +102,10 @@ class Holders:
     def _serves_with_old(self, listener: MutualTLSListener, authority: ObjectRef) -> bool:
         uid = listener.metadata.uid
         try:
-            secrets = [slot.secret.name for slot in slots(listener) if slot.issuer == authority]
+            issued = [slot for slot in slots(listener) if isinstance(slot, IssuedSlot)]
         except SpecError:
             return False
+        secrets = [slot.secret.name for slot in issued if slot.issuer == authority]
         return any((uid, name) in self._old and (uid, name) not in self._new for name in secrets)
 
 

@@ -15,6 +15,7 @@ from mtls_operator.adapters.kube.requests import HeldRequests
 from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.api.meta import WATCH_LABEL, Key, Kind
 from mtls_operator.core.published import Published, published_in, read_published
+from mtls_operator.core.server_cert import referenced_secrets
 from mtls_operator.errors import SpecError
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class ClusterView:
         self.held_nodes = Held(paths.all_core("nodes"), shapes.read_node)
         self.held_services = Held(paths.all_core("services"), shapes.read_service)
         self.held_namespaces = Held(paths.all_core("namespaces"), shapes.read_namespace)
-        self.held_listeners = Held(paths.all_of_ours(Kind.MUTUAL_TLS_LISTENER), _read_listener)
+        self.held_listeners = Held(
+            paths.all_of_ours(Kind.MUTUAL_TLS_LISTENER), _read_listener, referenced_secrets
+        )
         self.held_requests = HeldRequests()
         self.held_offers = Held(
             paths.all_of_ours(Kind.CERTIFICATE_AUTHORITY), shapes.read_offer, _source_secrets
