@@ -14,13 +14,13 @@ from mtls_operator.core.client_cert import (
     REVISION,
     Trust,
     Wanted,
-    referenced_password,
     render_secret,
-    require_own_secret,
     wanted_leaf,
     work_for,
 )
+from mtls_operator.core.client_secret import require_own_secret
 from mtls_operator.core.cluster import Owner, Secret
+from mtls_operator.core.password import referenced_password
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady, OwnershipError
 from mtls_operator.pki.issue import issue_leaf

@@ -46,6 +46,7 @@ class FakeKube:
         self.objects: dict[tuple[Kind, ObjectRef], Manifest] = {}
         self.secrets: dict[ObjectRef, Secret] = {}
         self.config_maps: dict[ObjectRef, ConfigMap] = {}
+        self.namespaces: dict[str, Namespace] = {}
 
     # What people do; none of it counts as a write of the operator.
 
@@ -111,6 +112,9 @@ class FakeKube:
         body = self.objects.get((Kind.MUTUAL_TLS_LISTENER, ref))
         return MutualTLSListener.parse(copy.deepcopy(body)) if body else None
 
+    async def get_namespace(self, name: str) -> Namespace | None:
+        return self.namespaces.get(name)
+
     async def get_secret(self, ref: ObjectRef) -> Secret | None:
         return self.secrets.get(ref)
 
@@ -166,6 +170,8 @@ class FakeKube:
                 raise errors.KubeNotFound(f"{what} {wanted.ref} is gone")
             if (known.uid, known.resource_version) != (wanted.uid, wanted.resource_version):
                 raise errors.KubeConflict(f"{what} {wanted.ref} changed")
+            if getattr(known, "type", "") != getattr(wanted, "type", ""):
+                raise errors.KubeInvalid(f"{what} {wanted.ref}: type: field is immutable")
             stored[wanted.ref] = replace(wanted, resource_version=str(next(self._versions)))
         return stored[wanted.ref]
 
@@ -206,7 +212,10 @@ class FakeKube:
 
 
 class FakeView:
-    """What is watched: nodes and Services put in by hand, listeners from the API server."""
+    """What is watched: nodes and Services put in by hand, listeners from the API server.
+
+    Namespaces are those of the API server, but for those that are held in an old version.
+    """
 
     def __init__(self, kube: FakeKube) -> None:
         self._kube = kube
@@ -221,7 +230,7 @@ class FakeView:
         return {s.ref.name: s for s in self.held_services if s.ref.namespace == namespace}
 
     def namespace(self, name: str) -> Namespace | None:
-        return self.held_namespaces.get(name)
+        return self.held_namespaces.get(name) or self._kube.namespaces.get(name)
 
     def listeners(self) -> Collection[MutualTLSListener]:
         objects = self._kube.objects.items()
