@@ -187,7 +187,7 @@ def require_key(authority: CertificateAuthority, leaf: WantedLeaf) -> None:
     """
     allowed = tuple(authority.spec.client_cert_policy.allowed_key_algorithms)
     if leaf.key.algorithm.value not in allowed:
-        raise _denied("clientCertPolicy.allowedKeyAlgorithms", leaf.key.algorithm, allowed)
+        raise _denied("clientCertPolicy.allowedKeyAlgorithms", leaf.key.algorithm.value, allowed)
 
 
 def _require_duration(longest: timedelta | None, wanted: timedelta) -> None:

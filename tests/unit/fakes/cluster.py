@@ -1,7 +1,7 @@
 """The Kube, View, Clock and Recorder ports with their state in memory."""
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -47,6 +47,7 @@ class FakeKube:
         self.secrets: dict[ObjectRef, Secret] = {}
         self.config_maps: dict[ObjectRef, ConfigMap] = {}
         self.namespaces: dict[str, Namespace] = {}
+        self._interruptions: dict[str, Callable[[], None]] = {}
 
     # What people do; none of it counts as a write of the operator.
 
@@ -86,6 +87,15 @@ class FakeKube:
         uid = known.uid if known else f"uid-{version}"
         self.secrets[secret.ref] = replace(secret, uid=uid, resource_version=version)
 
+    def interrupt(self, after: str, act: Callable[[], None]) -> None:
+        """Let somebody act once, right after the operator has read something, such as `secret edge/x`."""
+        self._interruptions[after] = act
+
+    def _was_read(self, what: str) -> None:
+        act = self._interruptions.pop(what, None)
+        if act is not None:
+            act()
+
     def _touch(self, body: Manifest) -> None:
         body["metadata"]["resourceVersion"] = str(next(self._versions))
 
@@ -105,8 +115,9 @@ class FakeKube:
         return CertificateAuthority.parse(copy.deepcopy(body)) if body else None
 
     async def get_client_cert(self, ref: ObjectRef) -> ClientCert | None:
-        body = self.objects.get((Kind.CLIENT_CERT, ref))
-        return ClientCert.parse(copy.deepcopy(body)) if body else None
+        body = copy.deepcopy(self.objects.get((Kind.CLIENT_CERT, ref)))
+        self._was_read(f"client cert {ref}")
+        return ClientCert.parse(body) if body else None
 
     async def get_listener(self, ref: ObjectRef) -> MutualTLSListener | None:
         body = self.objects.get((Kind.MUTUAL_TLS_LISTENER, ref))
@@ -116,7 +127,9 @@ class FakeKube:
         return self.namespaces.get(name)
 
     async def get_secret(self, ref: ObjectRef) -> Secret | None:
-        return self.secrets.get(ref)
+        found = self.secrets.get(ref)
+        self._was_read(f"secret {ref}")
+        return found
 
     async def create_secret(self, secret: Secret) -> Secret:
         return self._create("secret", self.secrets, secret)
@@ -128,7 +141,9 @@ class FakeKube:
         self._delete("secret", self.secrets, secret)
 
     async def get_config_map(self, ref: ObjectRef) -> ConfigMap | None:
-        return self.config_maps.get(ref)
+        found = self.config_maps.get(ref)
+        self._was_read(f"config map {ref}")
+        return found
 
     async def create_config_map(self, config_map: ConfigMap) -> ConfigMap:
         return self._create("config map", self.config_maps, config_map)
