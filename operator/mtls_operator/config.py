@@ -52,6 +52,13 @@ class AccessSection(_Section):
     listed: Mapping[str, tuple[str, ...]] = {}
 
 
+class SecretTemplateSection(_Section):
+    """What requesters may have put on their Secrets."""
+
+    allowed_domains: tuple[str, ...] = ()
+    """Domains of labels and annotations, each with its subdomains; names without a domain are always fine."""
+
+
 class Config(_Section):
     """All settings."""
 
@@ -59,6 +66,7 @@ class Config(_Section):
     """What marks cloud objects as this cluster's; default: the uid of the namespace kube-system."""
     cloud: CloudSection = CloudSection()
     load_balancer_access: AccessSection = AccessSection()
+    secret_template: SecretTemplateSection = SecretTemplateSection()
     resync_interval: Annotated[Duration, Field(ge=timedelta(seconds=10))] = timedelta(minutes=10)
     """How often every object is compared with the cloud without being called."""
     workers: Annotated[int, Field(ge=1, le=64)] = 8

@@ -2,8 +2,10 @@
 
     OperatorError
     ├── SpecError            the manifest must change                    → Stalled
+    │   └── RequestDenied    the authority does not allow it             → and Denied
     ├── OwnershipError       it exists, but it is not ours               → Stalled, left alone
     ├── NotReady             something else has to come first            → Reconciling
+    │   └── AwaitsApproval   its authority's owner has not decided yet   → and not Approved
     ├── KubeError
     │   ├── KubeNotFound
     │   ├── KubeAlreadyExists
@@ -53,6 +55,10 @@ class SpecError(ReasonedError):
     """The manifest asks for something that cannot be done; only its author can mend it."""
 
 
+class RequestDenied(SpecError):
+    """The authority's policy, its owner or the operator's configuration does not allow the request."""
+
+
 class OwnershipError(ReasonedError):
     """What we want to write exists and belongs to somebody else; it is left alone."""
 
@@ -63,6 +69,10 @@ class NotReady(ReasonedError):
     def __init__(self, reason: str, message: str, retry_after: timedelta | None = None) -> None:
         super().__init__(reason, message)
         self.retry_after = retry_after
+
+
+class AwaitsApproval(NotReady):
+    """A person has to look at the request first."""
 
 
 class KubeError(OperatorError):

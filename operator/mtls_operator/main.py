@@ -36,6 +36,7 @@ from mtls_operator.handlers.lifecycle import Lifecycle
 from mtls_operator.handlers.registry import build_registry
 from mtls_operator.handlers.watches import Watches
 from mtls_operator.observability import configure_logging
+from mtls_operator.reconcilers.admission import Admission
 from mtls_operator.reconcilers.authority import AuthorityBehaviour
 from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
 from mtls_operator.reconcilers.execute import Executor
@@ -47,6 +48,7 @@ from mtls_operator.reconcilers.observe import Observer
 from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.publication import Publication
 from mtls_operator.reconcilers.queue import KeyedQueue
+from mtls_operator.reconcilers.revocation import Revocation
 from mtls_operator.reconcilers.root_uploads import RootUploads
 from mtls_operator.reconcilers.roots import Roots
 from mtls_operator.reconcilers.rotation import Rotation
@@ -163,7 +165,14 @@ def _assemble(
         clock=clock,
         cluster=cluster,
     )
-    requests = ClientCertBehaviour(kube, signers, issuing, clock)
+    requests = ClientCertBehaviour(
+        kube=kube,
+        signers=signers,
+        issuing=issuing,
+        admission=Admission(kube, view, signers, domains=config.secret_template.allowed_domains),
+        revocation=Revocation(kube, ledger, clock, queue.add),
+        clock=clock,
+    )
     loop = Loop(
         queue,
         {

@@ -67,6 +67,10 @@ class Kube(Protocol):
         """Return the object, None when there is none."""
         ...
 
+    async def get_namespace(self, name: str) -> Namespace | None:
+        """Return the namespace as it is now, None when there is none."""
+        ...
+
     async def get_secret(self, ref: ObjectRef) -> Secret | None:
         """Return the Secret, None when there is none."""
         ...

@@ -171,7 +171,7 @@ def _review(group: str, resource: str, namespace: str, name: str, verb: str) -> 
 KINDS = ("certificateauthorities", "clientcerts", "mutualtlslisteners")
 ALLOWED: set[Right] = set().union(
     *(_rights(OURS, kind, ("get", "list", "watch"), namespace="team-a") for kind in KINDS),
-    *(_rights(OURS, kind, ("patch",), namespace="team-a") for kind in KINDS if kind != "clientcerts"),
+    *(_rights(OURS, kind, ("patch",), namespace="team-a") for kind in KINDS),
     *(_rights(OURS, f"{kind}/status", ("patch",), namespace="team-a") for kind in KINDS),
     *(
         _rights("", plural, ("get", "list", "watch", "create", "update", "delete"), namespace="team-a")
@@ -180,13 +180,13 @@ ALLOWED: set[Right] = set().union(
     _rights("", "configmaps", ("patch",), namespace="team-a"),
     *(_rights("", plural, ("list", "watch")) for plural in ("nodes", "services", "namespaces")),
     _rights("", "namespaces", ("get", "list", "watch"), name="kube-system"),
+    _rights("", "namespaces", ("get", "list", "watch"), name="team-a"),
     _rights("events.k8s.io", "events", ("create",), namespace="team-a"),
 )
 """Everything that the operator may do with what it works with; every other verb on it is refused."""
 
 REFUSED: set[Right] = set().union(
     *(_rights(OURS, f"{kind}/finalizers", EVERY_VERB, namespace="team-a") for kind in KINDS),
-    _rights("", "namespaces", ("get",), name="default"),
     _rights("", "pods", EVERY_VERB, namespace="team-a"),
     _rights("", "pods/exec", ("create", "get"), namespace="team-a"),
     _rights("", "serviceaccounts", (*EVERY_VERB, "impersonate"), namespace=NAMESPACE),

@@ -23,6 +23,7 @@ Right = tuple[str, str, str]
 
 ACCOUNT = "system:serviceaccount:clb-mtls-system:clb-mtls-operator"
 RENEW = "mtls.clb-operator.dev/renew=now"
+REVOKE = '{"spec": {"revokeOnDelete": true}}'
 OBJECTS = (
     ("mutualtlslistener", "api", "platform"),
     ("clientcert", "payments", "team-a"),
@@ -60,6 +61,7 @@ def _serial(environment: Environment) -> str:
 
 def _renew(environment: Environment) -> None:
     before = _serial(environment)
+    environment.kubectl("patch", "clientcert", "payments", "-n", "team-a", "--type=merge", "-p", REVOKE)
     environment.kubectl("annotate", "clientcert", "payments", "-n", "team-a", RENEW)
     eventually(lambda: _serial(environment), until=lambda serial: serial != before)
 

@@ -7,22 +7,21 @@ import pytest
 from builders import NOW, client_cert
 from unit.test_core_leaf import ISSUER, make_issuer
 
-from mtls_operator.api.meta import ObjectRef
+from mtls_operator.api.client_cert import ClientCert
 from mtls_operator.core.client_cert import (
     P12,
     P12_PASSWORD,
     REVISION,
     Trust,
     Wanted,
-    referenced_password,
     render_secret,
-    require_own_secret,
     wanted_leaf,
     work_for,
 )
+from mtls_operator.core.client_secret import require_own_secret, require_type
 from mtls_operator.core.cluster import Owner, Secret
 from mtls_operator.core.reasons import Reason
-from mtls_operator.errors import NotReady, OwnershipError
+from mtls_operator.errors import OwnershipError, SpecError
 from mtls_operator.pki.issue import issue_leaf
 from mtls_operator.pki.keys import generate_key
 from mtls_operator.pki.pkcs12 import Pkcs12Profile, opens_pkcs12
@@ -168,22 +167,21 @@ def test_an_own_secret_is_fine() -> None:
     require_own_secret(PLAIN.cert, None)
 
 
-REFERRING = client_cert(pkcs12={"passwordSecretRef": {"name": "pw"}})
+@pytest.mark.parametrize(
+    ("cert", "secret"),
+    [(client_cert(request="QUJD"), SECRET), (client_cert(), replace(SECRET, type="Opaque"))],
+    ids=["a key where a request wants none", "no key where one is wanted"],
+)
+def test_a_secret_of_another_type_is_refused_with_the_way_out(cert: ClientCert, secret: Secret) -> None:
+    with pytest.raises(SpecError, match=r"never changes a type. .* delete it: it is made anew") as caught:
+        require_type(cert, secret)
+    assert caught.value.reason == Reason.SECRET_TYPE_DIFFERS
 
 
-def password_secret(**data: bytes) -> Secret:
-    return Secret(ref=ObjectRef("edge", "pw"), type="Opaque", data=data)
-
-
-def test_a_referenced_password_loses_the_editors_line_break() -> None:
-    assert referenced_password(REFERRING, password_secret(password=b"hunter two\r\n")) == "hunter two"
-
-
-@pytest.mark.parametrize("secret", [None, password_secret(other=b"x")], ids=["no Secret", "no such key"])
-def test_a_password_that_is_not_there_yet_is_waited_for(secret: Secret | None) -> None:
-    with pytest.raises(NotReady, match=r"edge/pw.*'password'") as caught:
-        referenced_password(REFERRING, secret)
-    assert caught.value.reason == Reason.SECRET_NOT_FOUND
+def test_a_secret_of_the_wanted_type_is_fine() -> None:
+    require_type(client_cert(), SECRET)
+    require_type(client_cert(request="QUJD"), replace(SECRET, type="Opaque"))
+    require_type(client_cert(request="QUJD"), None)
 
 
 def test_nothing_secret_is_in_a_repr() -> None:

@@ -80,7 +80,7 @@ REASONS: list[tuple[str, Secret, WantedLeaf, str]] = [
         WANTED,
         "no usable certificate",
     ),
-    ("a damaged key", replace(GOOD, data={**GOOD.data, TLS_KEY: b"x"}), WANTED, "no usable certificate"),
+    ("a damaged key", replace(GOOD, data={**GOOD.data, TLS_KEY: b"x"}), WANTED, "no usable key"),
     ("a key of another certificate", OTHER_KEY, WANTED, "key does not belong"),
     ("another signer of the same name", stored(issuer=make_issuer()), WANTED, "signed by another authority"),
     ("another common name", GOOD, replace(WANTED, subject=Subject("other.edge")), "names"),

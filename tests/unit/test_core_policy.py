@@ -5,12 +5,22 @@ from typing import Any
 import pytest
 from builders import authority, client_cert
 
+from mtls_operator.api.authority import CertificateAuthority
 from mtls_operator.api.authority_policy import NamespaceAccess
+from mtls_operator.api.client_cert import ClientCert
 from mtls_operator.api.selector import LabelSelector
-from mtls_operator.core.policy import admits, matches, require_access, require_names, require_server_names
+from mtls_operator.core.client_cert import wanted_leaf
+from mtls_operator.core.policy import (
+    admits,
+    matches,
+    require_access,
+    require_key,
+    require_names,
+    require_server_names,
+)
 from mtls_operator.core.policy import selector_matches as selects
 from mtls_operator.core.reasons import Reason
-from mtls_operator.errors import SpecError
+from mtls_operator.errors import RequestDenied, SpecError
 
 PATTERNS = [
     ("a star admits one label", "*.team-a", "payments.team-a", True),
@@ -214,12 +224,17 @@ REFUSALS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
 ]
 
 
+def judge_request(ca: CertificateAuthority, request: ClientCert) -> None:
+    require_names(ca, request)
+    require_key(ca, wanted_leaf(request))
+
+
 @pytest.mark.parametrize(
     ("policy", "request_spec", "sentence"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
 )
 def test_the_policy_refuses(policy: dict[str, Any], request_spec: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(SpecError, match=sentence) as caught:
-        require_names(authority(clientCertPolicy=policy), client_cert(**request_spec))
+    with pytest.raises(RequestDenied, match=sentence) as caught:
+        judge_request(authority(clientCertPolicy=policy), client_cert(**request_spec))
     assert caught.value.reason == Reason.NAME_NOT_ALLOWED
 
 
@@ -241,7 +256,7 @@ def test_the_policy_admits_what_it_lists() -> None:
         ipAddresses=["10.9.9.9", "fd00::1"],
         duration="24h",
     )
-    require_names(authority(clientCertPolicy=policy), request)
+    judge_request(authority(clientCertPolicy=policy), request)
 
 
 @pytest.mark.parametrize("name", ["Root clients", "root CLIENTS"], ids=["the same", "the same in other case"])

@@ -234,6 +234,10 @@ class ClientCertStatus(Status):
     """How many certificates have been issued for the object."""
     issuer_generation: int | None = None
     """The generation of the authority's root that signed it."""
+    failures: int | None = None
+    """How often issuing has failed in a row."""
+    retry_time: Time | None = None
+    """When it will be tried again."""
     certificate: str | None = None
     """The certificate and what follows it in its chain, PEM. Only with spec.request."""
 

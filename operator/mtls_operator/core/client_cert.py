@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.client_cert import RotationPolicy
 from mtls_operator.api.meta import GROUP, RENEW_ANNOTATION, ObjectRef
+from mtls_operator.core.client_secret import secret_type
 from mtls_operator.core.cluster import Secret
 from mtls_operator.core.leaf import (
     CA_CRT,
     RENEWED_BY,
     TLS_CRT,
     TLS_KEY,
-    TLS_SECRET,
     WantedLeaf,
     read_leaf,
     why_issue,
 )
 from mtls_operator.core.ownership import owned_labels, owner_of
-from mtls_operator.core.reasons import Reason
-from mtls_operator.errors import NotReady, OwnershipError
+from mtls_operator.core.spiffe import spiffe_id
 from mtls_operator.pki.inspect import chain_to_pem
 from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, PrivateKey, key_to_pem, same_key
 from mtls_operator.pki.names import Subject, SubjectAltNames
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from mtls_operator.api.client_cert import ClientCert
     from mtls_operator.core.leaf import StoredLeaf
+    from mtls_operator.pki.csr import Request
 
 P12: Final = "client.p12"
 P12_PASSWORD: Final = "client.p12-password"  # noqa: S105 - the key's name
@@ -85,64 +85,39 @@ class Trust:
     roots: tuple[x509.Certificate, ...]
 
 
-def wanted_leaf(cert: ClientCert) -> WantedLeaf:
+def wanted_leaf(
+    cert: ClientCert, *, trust_domain: str | None = None, request: Request | None = None
+) -> WantedLeaf:
     """Return the certificate that the manifest asks for.
+
+    Args:
+        cert: the manifest.
+        trust_domain: the authority's, which gives the certificate its one URI; None without one.
+        request: the manifest's, whose key is certified; None where a key is made.
 
     Raises:
         PkiError: a name cannot be certified.
+        RequestDenied: the object's name makes no SPIFFE ID.
     """
     spec = cert.spec
+    made = KeySpec(KeyAlgorithm(spec.private_key.algorithm.value), spec.private_key.effective_size())
     return WantedLeaf(
         profile=CLIENT,
         subject=Subject(common_name=cert.common_name(), organizations=spec.subject.organizations),
         names=SubjectAltNames(
             dns_names=spec.dns_names,
-            uris=spec.uris,
+            uris=spec.uris if trust_domain is None else (spiffe_id(trust_domain, cert.ref),),
             email_addresses=spec.email_addresses,
             ip_addresses=spec.ip_addresses,
         ),
-        key=KeySpec(KeyAlgorithm(spec.private_key.algorithm.value), spec.private_key.effective_size()),
+        key=made if request is None else request.key,
         duration=spec.duration,
         renew_before=spec.effective_renew_before(),
         keep_key=spec.private_key.rotation_policy is RotationPolicy.NEVER,
         renew_token=cert.metadata.annotations.get(RENEW_ANNOTATION, ""),
         seed=cert.metadata.uid,
+        public_key=None if request is None else request.public_key,
     )
-
-
-def require_own_secret(cert: ClientCert, secret: Secret | None) -> None:
-    """Refuse to touch a Secret that another object or person made.
-
-    Raises:
-        OwnershipError: with reason SecretNameTaken.
-    """
-    if secret is None or secret.belongs_to(cert.metadata.uid):
-        return
-    owner = f"{secret.owner.kind} {secret.owner.name}" if secret.owner else "somebody else"
-    raise OwnershipError(
-        Reason.SECRET_NAME_TAKEN,
-        f"Secret {secret.ref} exists and belongs to {owner}. It is left alone: remove it, or make "
-        "another ClientCert with another spec.secretName.",
-    )
-
-
-def referenced_password(cert: ClientCert, secret: Secret | None) -> str | None:
-    """Return the PKCS#12 password that the manifest refers to, None when it refers to none.
-
-    Raises:
-        NotReady: the Secret, or the key in it, is not there yet.
-    """
-    ref = cert.spec.pkcs12.password_secret_ref
-    if ref is None:
-        return None
-    value = secret.data.get(ref.key, b"") if secret is not None else b""
-    if not value:
-        raise NotReady(
-            Reason.SECRET_NOT_FOUND,
-            f"Secret {cert.metadata.namespace}/{ref.name} with the PKCS#12 password in key {ref.key!r} "
-            "does not exist yet. Create it.",
-        )
-    return value.decode(errors="replace").rstrip("\r\n")
 
 
 def work_for(
@@ -166,11 +141,10 @@ def work_for(
     issue = why_issue(wanted.leaf, stored, trust.issuer, now)
     if secret is None or stored is None or issue is not None:
         return Work(issue=issue, rewrite=True), stored
-    password = wanted_password(wanted, secret)
     right = (
         secret.data.get(CA_CRT, b"") == chain_to_pem(trust.roots)
         and stored.chain[1:] == trust.tail
-        and _keystore_fits(wanted, secret, stored, password, trust.roots)
+        and _keystore_fits(wanted, secret, stored, trust.roots)
         and _metadata_fits(wanted.cert, secret)
     )
     return Work(issue=None, rewrite=not right), stored
@@ -185,11 +159,14 @@ def wanted_password(wanted: Wanted, secret: Secret | None) -> str:
 
 
 def _keystore_fits(
-    wanted: Wanted, secret: Secret, stored: StoredLeaf, password: str, roots: tuple[x509.Certificate, ...]
+    wanted: Wanted, secret: Secret, stored: StoredLeaf, roots: tuple[x509.Certificate, ...]
 ) -> bool:
     spec = wanted.cert.spec.pkcs12
+    if wanted.leaf.public_key is not None:
+        return not secret.data.keys() & {TLS_KEY, P12, P12_PASSWORD}
     if not spec.enabled:
         return P12 not in secret.data and P12_PASSWORD not in secret.data
+    password = wanted_password(wanted, secret)
     if secret.data.get(P12_PASSWORD) != password.encode():
         return False
     contents = opens_pkcs12(secret.data.get(P12, b""), password)
@@ -220,7 +197,7 @@ def render_secret(
     previous: Secret | None,
     *,
     chain: tuple[x509.Certificate, ...],
-    key: PrivateKey,
+    key: PrivateKey | None,
     roots: tuple[x509.Certificate, ...],
     issued: bool,
 ) -> Secret:
@@ -232,28 +209,19 @@ def render_secret(
         wanted: what the manifest asks for.
         previous: what is stored; its uid and resourceVersion guard the write.
         chain: leaf first.
-        key: the leaf's.
+        key: the leaf's; None where the requester has it.
         roots: every root to trust.
         issued: the certificate is new.
     """
     cert = wanted.cert
-    data = {TLS_CRT: chain_to_pem(chain), TLS_KEY: key_to_pem(key), CA_CRT: chain_to_pem(roots)}
-    if cert.spec.pkcs12.enabled:
-        password = wanted_password(wanted, previous)
-        data[P12_PASSWORD] = password.encode()
-        data[P12] = build_pkcs12(
-            key=key,
-            certificate=chain[0],
-            chain=(*chain[1:], *roots),
-            friendly_name=_friendly_name(cert),
-            password=password,
-            profile=Pkcs12Profile(cert.spec.pkcs12.profile.value),
-        )
+    data = {TLS_CRT: chain_to_pem(chain), CA_CRT: chain_to_pem(roots)}
+    if key is not None:
+        data |= _key_data(wanted, previous, (*chain, *roots), key)
     template = cert.spec.secret_template
     marks = {RENEWED_BY: wanted.leaf.renew_token, REVISION: str(revision_of(previous) + int(issued))}
     return Secret(
         ref=previous.ref if previous else ObjectRef(cert.metadata.namespace, cert.secret_name()),
-        type=TLS_SECRET,
+        type=secret_type(cert),
         data=data,
         labels={**(previous.labels if previous else {}), **template.labels, **owned_labels(cert)},
         annotations={
@@ -265,6 +233,25 @@ def render_secret(
         uid=previous.uid if previous else "",
         resource_version=previous.resource_version if previous else "",
     )
+
+
+def _key_data(
+    wanted: Wanted, previous: Secret | None, chain: tuple[x509.Certificate, ...], key: PrivateKey
+) -> dict[str, bytes]:
+    """Return the key, alone and in client.p12 with the leaf and what follows it."""
+    spec = wanted.cert.spec.pkcs12
+    if not spec.enabled:
+        return {TLS_KEY: key_to_pem(key)}
+    password = wanted_password(wanted, previous)
+    keystore = build_pkcs12(
+        key=key,
+        certificate=chain[0],
+        chain=chain[1:],
+        friendly_name=_friendly_name(wanted.cert),
+        password=password,
+        profile=Pkcs12Profile(spec.profile.value),
+    )
+    return {TLS_KEY: key_to_pem(key), P12_PASSWORD: password.encode(), P12: keystore}
 
 
 def revision_of(secret: Secret | None) -> int:

@@ -14,7 +14,7 @@ from mtls_operator.api.meta import RENEW_ANNOTATION
 from mtls_operator.pki.error import PkiError
 from mtls_operator.pki.inspect import Facts, inspect_certificate, load_chain, signed_by
 from mtls_operator.pki.issue import BACKDATE, is_capped
-from mtls_operator.pki.keys import KeySpec, PrivateKey, key_from_pem, same_key
+from mtls_operator.pki.keys import key_from_pem, public_key_der, same_key
 from mtls_operator.pki.renewal import renewal_time
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from mtls_operator.core.cluster import Secret
+    from mtls_operator.pki.keys import KeySpec, PrivateKey, PublicKey
     from mtls_operator.pki.names import Subject, SubjectAltNames
     from mtls_operator.pki.profiles import Profile
 
@@ -43,9 +44,11 @@ class WantedLeaf:
     """What a certificate should be.
 
     Attributes:
+        key: the kind of its key.
         keep_key: a renewal uses the stored key again.
         renew_token: value of the object's renew annotation; a change asks for a new certificate.
         seed: what makes the renewal jitter stable, the object's uid.
+        public_key: the key to certify, where somebody else has its private half; None = one is made.
     """
 
     profile: Profile
@@ -57,14 +60,19 @@ class WantedLeaf:
     keep_key: bool
     renew_token: str
     seed: str
+    public_key: PublicKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLeaf:
-    """A certificate with its key, as read from a Secret."""
+    """A certificate, as read from a Secret.
+
+    Attributes:
+        key: its private key; None when it is not stored, or is damaged.
+    """
 
     chain: tuple[x509.Certificate, ...]
-    key: PrivateKey
+    key: PrivateKey | None
     facts: Facts
     renew_token: str
 
@@ -88,15 +96,21 @@ class _Case:
 
 
 def read_leaf(secret: Secret) -> StoredLeaf | None:
-    """Parse a Secret's certificate and key; None when either is absent or damaged."""
+    """Parse a Secret's certificate and, where there is one, its key; None without a readable certificate."""
     try:
         chain = load_chain(secret.data.get(TLS_CRT, b""))
-        key = key_from_pem(secret.data.get(TLS_KEY, b""))
         facts = inspect_certificate(chain[0])
     except PkiError:
         return None
     token = secret.annotations.get(RENEWED_BY, "")
-    return StoredLeaf(chain=chain, key=key, facts=facts, renew_token=token)
+    return StoredLeaf(chain=chain, key=_read_key(secret), facts=facts, renew_token=token)
+
+
+def _read_key(secret: Secret) -> PrivateKey | None:
+    try:
+        return key_from_pem(secret.data.get(TLS_KEY, b""))
+    except PkiError:
+        return None
 
 
 def why_issue(
@@ -112,9 +126,24 @@ def why_issue(
     return next((reason for check, reason in _CHECKS if check(case)), None)
 
 
+def _key_unusable(case: _Case) -> bool:
+    """Somebody edited the Secret by hand. A key that was never stored is not missed."""
+    return case.wanted.public_key is None and case.stored.key is None
+
+
 def _key_mismatch(case: _Case) -> bool:
     """Somebody edited the Secret by hand."""
-    return not same_key(case.stored.chain[0], case.stored.key)
+    key = case.stored.key
+    return case.wanted.public_key is None and key is not None and not same_key(case.stored.chain[0], key)
+
+
+def _requested_key_differs(case: _Case) -> bool:
+    """Facts have a key's kind only where the key is one that `public_key_der` takes."""
+    wanted = case.wanted.public_key
+    if wanted is None:
+        return False
+    certificate = case.stored.chain[0]
+    return case.stored.facts.key is None or public_key_der(certificate.public_key()) != public_key_der(wanted)
 
 
 def _signed_by_other_ca(case: _Case) -> bool:
@@ -128,7 +157,7 @@ def _names_differ(case: _Case) -> bool:
 
 
 def _key_spec_differs(case: _Case) -> bool:
-    return KeySpec.of(case.stored.key) != case.wanted.key
+    return case.stored.facts.key != case.wanted.key
 
 
 def _duration_differs(case: _Case) -> bool:
@@ -154,6 +183,8 @@ def _renewal_due(case: _Case) -> bool:
 
 
 _CHECKS: Final[tuple[tuple[Callable[[_Case], bool], str], ...]] = (
+    (_key_unusable, "there is no usable key"),
+    (_requested_key_differs, "the request in the manifest has another key"),
     (_key_mismatch, "the stored key does not belong to the stored certificate"),
     (_signed_by_other_ca, "the stored certificate was signed by another authority"),
     (_names_differ, "the names in the manifest changed"),

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 
 from mtls_operator.api.authority_policy import NamespacesFrom
 from mtls_operator.core.reasons import Reason
-from mtls_operator.errors import SpecError
+from mtls_operator.core.spiffe import spiffe_id
+from mtls_operator.errors import RequestDenied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import timedelta
 
     from mtls_operator.api.authority import CertificateAuthority
-    from mtls_operator.api.authority_policy import ClientCertPolicy, NamespaceAccess
+    from mtls_operator.api.authority_policy import NamespaceAccess
     from mtls_operator.api.client_cert import ClientCert
     from mtls_operator.api.selector import LabelSelector
+    from mtls_operator.core.leaf import WantedLeaf
 
 _DELIMITERS = re.compile(r"([./@:])")
 _ONE_LABEL = re.compile(r"[A-Za-z0-9_-]+\Z")
@@ -98,12 +101,12 @@ def require_access(
         labels: that namespace's labels.
 
     Raises:
-        SpecError: with reason NamespaceNotAllowed.
+        RequestDenied: with reason NamespaceNotAllowed.
     """
     if admits(access, home=authority.metadata.namespace, namespace=namespace, labels=labels):
         return
     rule = access.namespaces.from_.value
-    raise SpecError(
+    raise RequestDenied(
         Reason.NAMESPACE_NOT_ALLOWED,
         f"CertificateAuthority {authority.ref} does not admit namespace {namespace}: "
         f"its access.{what}.namespaces is {rule}. "
@@ -112,16 +115,16 @@ def require_access(
 
 
 def require_names(authority: CertificateAuthority, request: ClientCert) -> None:
-    """Refuse a client certificate that the authority's policy does not allow.
+    """Refuse a client certificate whose names or duration the authority's policy does not allow.
 
     Raises:
-        SpecError: with reason NameNotAllowed or NameConflict, naming the rule and the value.
+        RequestDenied: with reason NameNotAllowed or NameConflict, naming the rule and the value.
     """
     policy, namespace, spec = authority.spec.client_cert_policy, request.metadata.namespace, request.spec
     common_name = request.common_name()
     # As `pki.issue` compares: verifiers ignore case in names.
     if common_name.casefold() == authority.spec.subject.common_name.casefold():
-        raise SpecError(
+        raise RequestDenied(
             Reason.NAME_CONFLICT,
             f"common name {common_name!r} is the authority's own; "
             "mutual authentication needs the two to differ. Choose another spec.subject.commonName.",
@@ -136,7 +139,7 @@ def require_names(authority: CertificateAuthority, request: ClientCert) -> None:
         namespace,
     )
     _require_patterns("clientCertPolicy.allowedDNSNames", policy.allowed_dns_names, spec.dns_names, namespace)
-    _require_patterns("clientCertPolicy.allowedURIs", policy.allowed_uris, spec.uris, namespace)
+    _require_uris(authority, request)
     _require_patterns(
         "clientCertPolicy.allowedEmailAddresses",
         policy.allowed_email_addresses,
@@ -144,7 +147,20 @@ def require_names(authority: CertificateAuthority, request: ClientCert) -> None:
         namespace,
     )
     _require_ranges(policy.allowed_ip_ranges, spec.ip_addresses)
-    _require_key_and_duration(policy, request)
+    _require_duration(policy.max_duration, spec.duration)
+
+
+def _require_uris(authority: CertificateAuthority, request: ClientCert) -> None:
+    uris, domain = request.spec.uris, authority.spec.trust_domain
+    if domain is None:
+        allowed = authority.spec.client_cert_policy.allowed_uris
+        _require_patterns("clientCertPolicy.allowedURIs", allowed, uris, request.metadata.namespace)
+    elif uris:
+        raise RequestDenied(
+            Reason.NAME_NOT_ALLOWED,
+            f"trustDomain does not allow {uris[0]!r}: each certificate of this authority carries "
+            f"{spiffe_id(domain, request.ref)}, and no other URI. Take spec.uris away.",
+        )
 
 
 def _require_patterns(rule: str, patterns: Iterable[str], values: Iterable[str], namespace: str) -> None:
@@ -163,15 +179,21 @@ def _require_ranges(ranges: Iterable[str], addresses: Iterable[str]) -> None:
             raise _denied("clientCertPolicy.allowedIPRanges", text, allowed)
 
 
-def _require_key_and_duration(policy: ClientCertPolicy, request: ClientCert) -> None:
-    algorithm = request.spec.private_key.algorithm
-    if algorithm not in policy.allowed_key_algorithms:
-        raise _denied(
-            "clientCertPolicy.allowedKeyAlgorithms", algorithm, tuple(policy.allowed_key_algorithms)
-        )
-    if policy.max_duration is not None and request.spec.duration > policy.max_duration:
-        hours = round(policy.max_duration.total_seconds() / 3600)
-        raise SpecError(
+def require_key(authority: CertificateAuthority, leaf: WantedLeaf) -> None:
+    """Refuse a key of a kind that the authority's policy does not list, made here or by the requester.
+
+    Raises:
+        RequestDenied: with reason NameNotAllowed.
+    """
+    allowed = tuple(authority.spec.client_cert_policy.allowed_key_algorithms)
+    if leaf.key.algorithm.value not in allowed:
+        raise _denied("clientCertPolicy.allowedKeyAlgorithms", leaf.key.algorithm.value, allowed)
+
+
+def _require_duration(longest: timedelta | None, wanted: timedelta) -> None:
+    if longest is not None and wanted > longest:
+        hours = round(longest.total_seconds() / 3600)
+        raise RequestDenied(
             Reason.NAME_NOT_ALLOWED,
             f"spec.duration is longer than clientCertPolicy.maxDuration ({hours}h). Shorten it.",
         )
@@ -181,7 +203,7 @@ def require_server_names(authority: CertificateAuthority, names: Iterable[str], 
     """Refuse server names that a listener of another namespace may not have certified.
 
     Raises:
-        SpecError: with reason NameNotAllowed.
+        RequestDenied: with reason NameNotAllowed.
     """
     if namespace == authority.metadata.namespace:
         return
@@ -189,9 +211,9 @@ def require_server_names(authority: CertificateAuthority, names: Iterable[str], 
     _require_patterns("serverCertPolicy.allowedDNSNames", allowed, names, namespace)
 
 
-def _denied(rule: str, value: str, allowed: Sequence[str]) -> SpecError:
+def _denied(rule: str, value: str, allowed: Sequence[str]) -> RequestDenied:
     listed = ", ".join(allowed) or "nothing"
-    return SpecError(
+    return RequestDenied(
         Reason.NAME_NOT_ALLOWED,
         f"{rule} does not allow {value!r}; allowed: {listed}. "
         "Change the manifest, or ask the authority's owner to list it.",

@@ -103,6 +103,10 @@ class Reason(StrEnum):
     """A Secret that the manifest names does not exist, or lacks the key it should hold."""
     SECRET_NOT_USABLE = "SecretNotUsable"  # noqa: S105
     """A Secret that a listener names is not of type kubernetes.io/tls with a chain and the key that fits."""
+    SECRET_TYPE_DIFFERS = "SecretTypeDiffers"  # noqa: S105
+    """The Secret has another type than the manifest needs, which Kubernetes never changes."""
+    PASSWORD_NOT_ALLOWED = "PasswordNotAllowed"  # noqa: S105
+    """What passwordSecretRef names is no password: it is too long, or could be a key."""
 
     LOAD_BALANCER_NOT_FOUND = "LoadBalancerNotFound"
     """The cloud knows no load balancer of this id in this region."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mtls_operator.api.resource import Resource
     from mtls_operator.core.leaf import StoredLeaf, WantedLeaf
-    from mtls_operator.pki.keys import PrivateKey
+    from mtls_operator.pki.keys import PrivateKey, PublicKey
     from mtls_operator.ports import Clock, Wake
     from mtls_operator.reconcilers.ledger import Ledger
     from mtls_operator.reconcilers.signers import Signer
@@ -70,10 +70,29 @@ class Issuing:
         signer.require_may_issue()
         now = self._clock.now()
         chain, key = await asyncio.to_thread(_issue, wanted, signer, stored, now)
-        await self._ledger.commit(signer.authority, _entry(chain[0], signer, purpose, now))
+        await self._record(_entry(chain[0], signer, purpose, now), signer)
+        return chain, key
+
+    async def certify(
+        self, wanted: WantedLeaf, public_key: PublicKey, signer: Signer, purpose: Purpose
+    ) -> tuple[x509.Certificate, ...]:
+        """Return a new chain, leaf first, for a key that somebody else has.
+
+        Raises:
+            NotReady: the authority is being deleted.
+            PkiError: the request breaks a rule of the profile.
+            SpecError: the ledger is damaged.
+        """
+        signer.require_may_issue()
+        now = self._clock.now()
+        chain = await asyncio.to_thread(_certify, wanted, public_key, signer, now)
+        await self._record(_entry(chain[0], signer, purpose, now), signer)
+        return chain
+
+    async def _record(self, entry: Entry, signer: Signer) -> None:
+        await self._ledger.commit(signer.authority, entry)
         # It counts what is issued; a burst leads to one pass.
         await self._wake(signer.authority.key, _COUNT_SECONDS)
-        return chain, key
 
 
 def _entry(certificate: x509.Certificate, signer: Signer, purpose: Purpose, now: datetime) -> Entry:
@@ -97,13 +116,23 @@ def _entry(certificate: x509.Certificate, signer: Signer, purpose: Purpose, now:
 def _issue(
     wanted: WantedLeaf, signer: Signer, stored: StoredLeaf | None, now: datetime
 ) -> tuple[tuple[x509.Certificate, ...], PrivateKey]:
-    keep = wanted.keep_key and stored is not None and KeySpec.of(stored.key) == wanted.key
-    key = stored.key if keep and stored is not None else generate_key(wanted.key)
+    key = _kept_key(wanted, stored) or generate_key(wanted.key)
+    return _certify(wanted, key.public_key(), signer, now), key
+
+
+def _kept_key(wanted: WantedLeaf, stored: StoredLeaf | None) -> PrivateKey | None:
+    key = stored.key if stored is not None and wanted.keep_key else None
+    return key if key is not None and KeySpec.of(key) == wanted.key else None
+
+
+def _certify(
+    wanted: WantedLeaf, public_key: PublicKey, signer: Signer, now: datetime
+) -> tuple[x509.Certificate, ...]:
     certificate = issue_leaf(
         profile=wanted.profile,
         subject=wanted.subject,
         names=wanted.names,
-        public_key=key.public_key(),
+        public_key=public_key,
         issuer=signer.issuer,
         duration=wanted.duration,
         now=now,
@@ -113,4 +142,4 @@ def _issue(
     if wanted.profile.usage is not None:
         # What does not verify is never handed out, whatever made it so.
         verify_leaf(chain, (signer.issuer.certificate,), now, wanted.profile.usage)
-    return chain, key
+    return chain

@@ -16,6 +16,7 @@ from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.core.conditions import READY, Aspect, aspects_of, settle
 from mtls_operator.core.outcome import STUCK_RETRY, Done, Outcome, Stuck, verdict
 from mtls_operator.core.reasons import Reason
+from mtls_operator.core.retries import remember, remembered_failures, remembered_wait
 from mtls_operator.errors import OperatorError, SpecError
 
 if TYPE_CHECKING:
@@ -30,10 +31,14 @@ R = TypeVar("R", CertificateAuthority, ClientCert, MutualTLSListener)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a pass found: the status without conditions, how it ended, and the kind's own conditions."""
+    """What a pass found: the status without conditions, how it ended, and the kind's own conditions.
+
+    Attributes:
+        outcome: an error is judged as if it had been raised, but the kind's own conditions count.
+    """
 
     status: Status
-    outcome: Outcome
+    outcome: Outcome | OperatorError
     aspects: tuple[Aspect, ...] = ()
 
 
@@ -86,12 +91,20 @@ class Reconciler(Generic[R]):
             return None
         if resource.metadata.is_deleting:
             return await self._let_go(resource, attempts)
+        return await self._converge(resource, attempts)
+
+    async def _converge(self, resource: R, attempts: int) -> Outcome:
+        generation = resource.metadata.generation
+        wait = remembered_wait(resource.status, generation, self._clock.now())
+        if wait is not None and attempts == 0:
+            return wait
+        failures = max(attempts, remembered_failures(resource.status, generation))
         try:
             result = await self._behaviour.converge(resource)
         except OperatorError as error:
-            result = Result(status=resource.status, outcome=verdict(error, attempts))
-            return await self._report(resource, result, cut_short=True)
-        return await self._report(resource, result)
+            result = Result(status=resource.status, outcome=error)
+            return await self._report(resource, result, failures, cut_short=True)
+        return await self._report(resource, result, failures)
 
     async def _let_go(self, resource: R, attempts: int) -> Outcome | None:
         if not resource.metadata.has_finalizer:
@@ -99,28 +112,39 @@ class Reconciler(Generic[R]):
         try:
             result = await self._behaviour.tear_down(resource)
         except OperatorError as error:
-            result = Result(status=resource.status, outcome=verdict(error, attempts))
+            result = Result(status=resource.status, outcome=error)
         if result is not None:
-            return await self._report(resource, result, cut_short=True)
+            return await self._report(resource, result, attempts, cut_short=True)
         await self._kube.remove_finalizer(resource)
         self._behaviour.forget(resource.ref)
         return None
 
-    async def _report(self, resource: R, result: Result, *, cut_short: bool = False) -> Outcome:
-        aspects = (*aspects_of(result.outcome), *result.aspects)
+    async def _report(
+        self, resource: R, result: Result, failures: int, *, cut_short: bool = False
+    ) -> Outcome:
+        outcome: Outcome = _judged(result.outcome, failures)
+        aspects = (*aspects_of(outcome), *result.aspects)
+        now, generation = self._clock.now(), resource.metadata.generation
         conditions = settle(
             resource.status.conditions,
             aspects,
-            generation=resource.metadata.generation,
-            now=self._clock.now(),
+            generation=generation,
+            now=now,
             cut_short=cut_short,
         )
-        status = result.status.model_copy(update={"conditions": conditions})
+        status = remember(
+            result.status.model_copy(update={"conditions": conditions}),
+            resource.status,
+            generation=generation,
+            outcome=outcome,
+            failures=failures,
+            now=now,
+        )
         if status.render() == resource.status.render():
-            return result.outcome
+            return outcome
         await self._kube.apply_status(resource, status)
-        await self._announce(resource, result.outcome)
-        return result.outcome
+        await self._announce(resource, outcome)
+        return outcome
 
     async def _announce(self, resource: R, outcome: Outcome) -> None:
         """Record an event when the reason of Ready changed: one for each transition.
@@ -138,3 +162,7 @@ class Reconciler(Generic[R]):
             await self._recorder.normal(resource, reason, outcome.message)
         elif isinstance(outcome, Stuck):
             await self._recorder.warning(resource, reason, outcome.message)
+
+
+def _judged(outcome: Outcome | OperatorError, failures: int) -> Outcome:
+    return verdict(outcome, failures) if isinstance(outcome, OperatorError) else outcome

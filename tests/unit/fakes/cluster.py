@@ -1,7 +1,7 @@
 """The Kube, View, Clock and Recorder ports with their state in memory."""
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -46,6 +46,8 @@ class FakeKube:
         self.objects: dict[tuple[Kind, ObjectRef], Manifest] = {}
         self.secrets: dict[ObjectRef, Secret] = {}
         self.config_maps: dict[ObjectRef, ConfigMap] = {}
+        self.namespaces: dict[str, Namespace] = {}
+        self._interruptions: dict[str, Callable[[], None]] = {}
 
     # What people do; none of it counts as a write of the operator.
 
@@ -85,6 +87,15 @@ class FakeKube:
         uid = known.uid if known else f"uid-{version}"
         self.secrets[secret.ref] = replace(secret, uid=uid, resource_version=version)
 
+    def interrupt(self, after: str, act: Callable[[], None]) -> None:
+        """Let somebody act once, right after the operator has read something, such as `secret edge/x`."""
+        self._interruptions[after] = act
+
+    def _was_read(self, what: str) -> None:
+        act = self._interruptions.pop(what, None)
+        if act is not None:
+            act()
+
     def _touch(self, body: Manifest) -> None:
         body["metadata"]["resourceVersion"] = str(next(self._versions))
 
@@ -104,15 +115,21 @@ class FakeKube:
         return CertificateAuthority.parse(copy.deepcopy(body)) if body else None
 
     async def get_client_cert(self, ref: ObjectRef) -> ClientCert | None:
-        body = self.objects.get((Kind.CLIENT_CERT, ref))
-        return ClientCert.parse(copy.deepcopy(body)) if body else None
+        body = copy.deepcopy(self.objects.get((Kind.CLIENT_CERT, ref)))
+        self._was_read(f"client cert {ref}")
+        return ClientCert.parse(body) if body else None
 
     async def get_listener(self, ref: ObjectRef) -> MutualTLSListener | None:
         body = self.objects.get((Kind.MUTUAL_TLS_LISTENER, ref))
         return MutualTLSListener.parse(copy.deepcopy(body)) if body else None
 
+    async def get_namespace(self, name: str) -> Namespace | None:
+        return self.namespaces.get(name)
+
     async def get_secret(self, ref: ObjectRef) -> Secret | None:
-        return self.secrets.get(ref)
+        found = self.secrets.get(ref)
+        self._was_read(f"secret {ref}")
+        return found
 
     async def create_secret(self, secret: Secret) -> Secret:
         return self._create("secret", self.secrets, secret)
@@ -124,7 +141,9 @@ class FakeKube:
         self._delete("secret", self.secrets, secret)
 
     async def get_config_map(self, ref: ObjectRef) -> ConfigMap | None:
-        return self.config_maps.get(ref)
+        found = self.config_maps.get(ref)
+        self._was_read(f"config map {ref}")
+        return found
 
     async def create_config_map(self, config_map: ConfigMap) -> ConfigMap:
         return self._create("config map", self.config_maps, config_map)
@@ -166,6 +185,8 @@ class FakeKube:
                 raise errors.KubeNotFound(f"{what} {wanted.ref} is gone")
             if (known.uid, known.resource_version) != (wanted.uid, wanted.resource_version):
                 raise errors.KubeConflict(f"{what} {wanted.ref} changed")
+            if getattr(known, "type", "") != getattr(wanted, "type", ""):
+                raise errors.KubeInvalid(f"{what} {wanted.ref}: type: field is immutable")
             stored[wanted.ref] = replace(wanted, resource_version=str(next(self._versions)))
         return stored[wanted.ref]
 
@@ -206,7 +227,10 @@ class FakeKube:
 
 
 class FakeView:
-    """What is watched: nodes and Services put in by hand, listeners from the API server."""
+    """What is watched: nodes and Services put in by hand, listeners from the API server.
+
+    Namespaces are those of the API server, but for those that are held in an old version.
+    """
 
     def __init__(self, kube: FakeKube) -> None:
         self._kube = kube
@@ -221,7 +245,7 @@ class FakeView:
         return {s.ref.name: s for s in self.held_services if s.ref.namespace == namespace}
 
     def namespace(self, name: str) -> Namespace | None:
-        return self.held_namespaces.get(name)
+        return self.held_namespaces.get(name) or self._kube.namespaces.get(name)
 
     def listeners(self) -> Collection[MutualTLSListener]:
         objects = self._kube.objects.items()

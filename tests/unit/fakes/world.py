@@ -11,8 +11,9 @@ from mtls_operator.api.meta import Key, Kind, ObjectRef
 from mtls_operator.core.balancer_access import NAMESPACES_TAG, BalancerAccess
 from mtls_operator.core.cloud import LoadBalancer, LoadBalancerId
 from mtls_operator.core.cluster import Namespace
-from mtls_operator.core.outcome import Outcome
+from mtls_operator.core.outcome import Outcome, Waiting
 from mtls_operator.errors import OperatorError
+from mtls_operator.reconcilers.admission import Admission
 from mtls_operator.reconcilers.authority import AuthorityBehaviour
 from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
 from mtls_operator.reconcilers.execute import Executor
@@ -23,6 +24,7 @@ from mtls_operator.reconcilers.loop import MakesPasses
 from mtls_operator.reconcilers.observe import Observer
 from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.publication import Publication
+from mtls_operator.reconcilers.revocation import Revocation
 from mtls_operator.reconcilers.root_uploads import RootUploads
 from mtls_operator.reconcilers.roots import Roots
 from mtls_operator.reconcilers.rotation import Rotation
@@ -42,13 +44,15 @@ class World:
     def __init__(self) -> None:
         self.faults = Faults()
         self.woken: list[Key] = []
+        self.domains: tuple[str, ...] = ()
+        self._attempts: dict[Key, int] = {}
         self.clock = FakeClock(START)
         self.kube = FakeKube(self.faults, self.clock)
         self.view = FakeView(self.kube)
         self.recorder = FakeRecorder()
         self.balancers = FakeLoadBalancers(self.faults)
         self.store = FakeCertificateStore(self.faults, self.balancers)
-        self.view.held_namespaces = {"edge": Namespace(name="edge", labels={})}
+        self.kube.namespaces = {"edge": Namespace(name="edge", labels={})}
         self.balancers.balancers[BALANCER] = LoadBalancer(
             id=BALANCER, region=REGION, addresses=("192.0.2.1",), tags={NAMESPACES_TAG: "edge"}, ready=True
         )
@@ -56,6 +60,7 @@ class World:
 
     def restart(self) -> None:
         """Start the operator anew: what it held in memory is gone."""
+        self._attempts.clear()
         self.reconcilers = self._operator()
 
     def _operator(self) -> dict[Kind, MakesPasses]:
@@ -102,7 +107,17 @@ class World:
         return {
             Kind.CERTIFICATE_AUTHORITY: Reconciler(authorities, kube, recorder, clock),
             Kind.CLIENT_CERT: Reconciler(
-                ClientCertBehaviour(kube, signers, issuing, clock), kube, recorder, clock
+                ClientCertBehaviour(
+                    kube=kube,
+                    signers=signers,
+                    issuing=issuing,
+                    admission=Admission(kube, view, signers, domains=self.domains),
+                    revocation=Revocation(kube, self.ledger, clock, self.woken_up),
+                    clock=clock,
+                ),
+                kube,
+                recorder,
+                clock,
             ),
             Kind.MUTUAL_TLS_LISTENER: Reconciler(listeners, kube, recorder, clock),
         }
@@ -117,7 +132,16 @@ class World:
             self.kube.apply(manifest)
 
     async def reconcile(self, kind: Kind, name: str, namespace: str = "edge") -> Outcome | None:
-        return await self.reconcilers[kind].reconcile(ObjectRef(namespace, name), 0)
+        return await self._pass(Key(kind, namespace, name))
+
+    async def _pass(self, key: Key) -> Outcome | None:
+        """Make one pass, and count failures as the loop does."""
+        outcome = await self.reconcilers[key.kind].reconcile(key.ref, self._attempts.get(key, 0))
+        if isinstance(outcome, Waiting) and outcome.failed:
+            self._attempts[key] = self._attempts.get(key, 0) + 1
+        else:
+            self._attempts.pop(key, None)
+        return outcome
 
     async def pass_over_all(self) -> None:
         """Make one pass over each object, authorities first."""
@@ -126,7 +150,7 @@ class World:
             for key in [key for key in keys if key.kind is kind]:
                 # A pass whose report fails is tried again later, as the loop does.
                 with contextlib.suppress(OperatorError):
-                    await self.reconcilers[kind].reconcile(key.ref, 0)
+                    await self._pass(key)
 
     async def settle(self, passes: int = 3) -> None:
         for _ in range(passes):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mtls_operator.api.meta import ObjectRef
     from mtls_operator.api.model import Json
     from mtls_operator.api.resource import Resource, Status
-    from mtls_operator.core.cluster import ConfigMap, Secret
+    from mtls_operator.core.cluster import ConfigMap, Namespace, Secret
 
 FIELD_MANAGER: Final = "clb-mtls-operator"
 _APPLY: Final = {"fieldManager": FIELD_MANAGER, "force": "true"}
@@ -50,6 +50,11 @@ class KubeClient:
         """Return the object, None when there is none."""
         body = await self._api.get(paths.ours(Kind.MUTUAL_TLS_LISTENER, ref))
         return MutualTLSListener.parse(body) if body is not None else None
+
+    async def get_namespace(self, name: str) -> Namespace | None:
+        """Return the namespace as it is now, None when there is none."""
+        body = await self._api.get(f"{paths.all_core('namespaces')}/{name}")
+        return shapes.read_namespace(body) if body is not None else None
 
     async def get_secret(self, ref: ObjectRef) -> Secret | None:
         """Return the Secret, None when there is none."""

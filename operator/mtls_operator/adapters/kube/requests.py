@@ -51,9 +51,9 @@ class HeldRequests(Held[Request]):
         """Return the requests to an authority."""
         return [request for found in self._index.get(authority, {}).values() for request in found.values()]
 
-    def within(self, authority: ObjectRef, namespace: str) -> list[Request]:
-        """Return the requests to an authority from one namespace."""
-        return list(self._index.get(authority, {}).get(namespace, {}).values())
+    def within(self, authority: ObjectRef, namespace: str) -> Collection[Request]:
+        """Return the requests to an authority from one namespace, uncopied: they are counted in each pass."""
+        return self._index.get(authority, {}).get(namespace, {}).values()
 
     def _list(self, request: Request | None) -> None:
         if request is not None:

@@ -137,15 +137,17 @@ def read_request(body: Body) -> Request:
         revoked="revoked" in spec,
         paused=annotations_of(body).get(PAUSED_ANNOTATION) == "true",
         deleting="deletionTimestamp" in metadata,
-        stalled=_is_stalled(body),
+        stalled=_needs_a_person(body),
         password_secret=_text(_child(spec, "pkcs12", "passwordSecretRef"), "name"),
     )
 
 
-def _is_stalled(body: Body) -> bool:
+def _needs_a_person(body: Body) -> bool:
+    """Tell whether this manifest is stalled, or awaits an approval."""
     generation = _number(_child(body, "metadata"), "generation")
     return any(
-        c.get("type") == "Stalled" and c.get("status") == "True" and c.get("observedGeneration") == generation
+        (c.get("type"), c.get("status")) in {("Stalled", "True"), ("Approved", "False")}
+        and c.get("observedGeneration") == generation
         for c in _items(_child(body, "status"), "conditions")
     )
 
