@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubectl_mtls.ports import Api, Body
+    from mtls_operator.api.client_cert import RevocationReason
     from mtls_operator.api.model import Json
     from mtls_operator.api.resource import Resource
 
@@ -99,9 +100,9 @@ class Cluster:
         """
         self._merge(resource, {"metadata": {"annotations": {name: value}}})
 
-    def revoke(self, request: ClientCert, reason: str) -> None:
+    def revoke(self, request: ClientCert, reason: RevocationReason) -> None:
         """Revoke exactly this ClientCert; raises as `annotate`."""
-        self._merge(request, {"spec": {"revoked": {"reason": reason}}})
+        self._merge(request, {"spec": {"revoked": {"reason": reason.value}}})
 
     def _merge(self, resource: Resource, patch: Mapping[str, Mapping[str, Json]]) -> None:
         guarded: Json = {**patch, "metadata": {**patch.get("metadata", {}), "uid": resource.metadata.uid}}

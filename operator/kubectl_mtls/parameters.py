@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 import click
 
@@ -58,6 +59,13 @@ class DurationType(click.ParamType[timedelta]):
             return parse_duration(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class ValueType(click.Choice[str]):
+    """One of an enumeration's values, as manifests write them; in any case of letters."""
+
+    def __init__(self, values: type[StrEnum]) -> None:
+        super().__init__([one.value for one in values], case_sensitive=False)
 
 
 NAMED_OBJECT = NamedObjectType()

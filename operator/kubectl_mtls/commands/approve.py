@@ -79,7 +79,7 @@ _DENY: Final = _Word(
     ),
 )
 
-_objects = click.argument("objects", nargs=-1, type=NAMED_OBJECT)
+_objects = click.argument("objects", nargs=-1, type=NAMED_OBJECT, metavar="[NAMESPACE/NAME]...")
 _yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
@@ -94,9 +94,10 @@ def approve(
 ) -> None:
     """Approve ClientCerts that wait for a person.
 
-    A CertificateAuthority whose clientCertPolicy.approval is Manual issues nothing without it. Shows what each asks for and asks whether to approve it. The approval holds for exactly what was
-    shown: after a change of the manifest the operator asks again. It is kept in the ConfigMap
-    <ca>-approvals of the authority's namespace, so who may write ConfigMaps there may approve.
+    A CertificateAuthority whose clientCertPolicy.approval is Manual issues nothing without approval.
+    This shows what each ClientCert asks for, and asks whether to approve it. The approval holds for
+    exactly what was shown: after a change of the manifest the ClientCert waits again. It is kept in the
+    ConfigMap <ca>-approvals of the authority's namespace, so who may write that may approve.
 
     \b
     Examples:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from kubectl_mtls.issued import Filter, Listing, State, list_entries, state_of
-from kubectl_mtls.parameters import DURATION, NAMED_OBJECT
+from kubectl_mtls.parameters import DURATION, NAMED_OBJECT, ValueType
 from kubectl_mtls.render import counted, listed, minute, table
 from kubectl_mtls.session import Session, with_cluster
 from mtls_operator.api.model import render_time
@@ -36,9 +36,7 @@ _WIDE_HEADINGS: Final = (*_HEADINGS, "SECRET", "UID", "NOT BEFORE", "REVOKED AT"
 @click.option("--requester-namespace", metavar="NAME", help="Only what was asked for in this namespace.")
 @click.option("--name", metavar="NAME", help="Only what was asked for by an object of this name.")
 @click.option("--serial", metavar="HEX", help="Only serial numbers that begin so.")
-@click.option(
-    "--state", type=click.Choice(State, case_sensitive=False), help="Only certificates in this state."
-)
+@click.option("--state", type=ValueType(State), help="Only certificates in this state.")
 @click.option(
     "--generation",
     type=click.IntRange(min=1),
@@ -63,7 +61,7 @@ def issued(
     requester_namespace: str | None,
     name: str | None,
     serial: str | None,
-    state: State | None,
+    state: str | None,
     generation: int | None,
     since: timedelta | None,
     ended: bool,
@@ -86,7 +84,7 @@ def issued(
         namespace=requester_namespace,
         name=name,
         serial=serial,
-        state=state,
+        state=State(state) if state else None,
         generation=generation,
         since=since,
         ended=ended,

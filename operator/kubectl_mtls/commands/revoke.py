@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubectl_mtls.errors import Refusal
-from kubectl_mtls.parameters import NAMED_OBJECT
+from kubectl_mtls.parameters import NAMED_OBJECT, ValueType
 from kubectl_mtls.render import harmless, minute
 from kubectl_mtls.session import Session, confirm, with_cluster
 from mtls_operator.api.client_cert import RevocationReason
@@ -20,37 +20,38 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("client_cert", type=NAMED_OBJECT)
+@click.argument("client_cert", type=NAMED_OBJECT, metavar="NAMESPACE/NAME")
 @click.option(
     "--reason",
-    type=click.Choice(RevocationReason, case_sensitive=False),
+    type=ValueType(RevocationReason),
     required=True,
     help="Why, in the words of RFC 5280.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @with_cluster
-def revoke(session: Session, *, client_cert: NamedObject, reason: RevocationReason, yes: bool) -> None:
+def revoke(session: Session, *, client_cert: NamedObject, reason: str, yes: bool) -> None:
     """Revoke the certificates of a ClientCert, for good.
 
-    It covers every unexpired one, and cannot be taken back. The serial numbers go on the revocation list of the authority, and nothing is issued for the object
-    any more. CLB reads no revocation list and accepts the certificates until they end; to shut them out
-    before, evict them: kubectl mtls rotate ca NAMESPACE/NAME --evict.
+    It covers every unexpired certificate and cannot be taken back. The serial numbers go on the
+    revocation list of the authority, and nothing is issued for the object any more. CLB reads no
+    revocation list and accepts the certificates until they end; to shut them out before, evict them:
+    kubectl mtls rotate ca NAMESPACE/NAME --evict.
 
     \b
     Example:
       kubectl mtls revoke team-a/payments --reason KeyCompromise
     """
-    ref = session.locate(client_cert)
+    ref, why = session.locate(client_cert), RevocationReason(reason)
     found = session.cluster.client_cert(ref)
     if found.spec.revoked is not None:
-        _say_again(found, found.spec.revoked.reason, reason)
+        _say_again(found, found.spec.revoked.reason, why)
         return
     for line in _consequences(found):
         click.echo(line)
     if not confirm(f"Revoke ClientCert {ref} for good, reason {reason}?", yes=yes):
         click.echo("Nothing was changed.")
         return
-    session.cluster.revoke(found, reason)
+    session.cluster.revoke(found, why)
     click.echo(
         f"Revoked ClientCert {ref}, reason {reason}. "
         f"Next: kubectl mtls issued --ca {found.ca()} --requester-namespace {ref.namespace} --name {ref.name}"

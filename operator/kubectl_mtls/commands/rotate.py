@@ -39,7 +39,7 @@ def rotate() -> None:
 
 
 @rotate.command()
-@click.argument("authority", type=NAMED_OBJECT)
+@click.argument("authority", type=NAMED_OBJECT, metavar="NAMESPACE/NAME")
 @click.option(
     "--evict",
     is_flag=True,
