@@ -5,7 +5,7 @@ Pure. Called by `commands.issued` and, for counts, by the other commands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -78,11 +78,13 @@ class Listing:
     Attributes:
         entries: those to show, newest first.
         total: how many the ledger has.
+        ended: how many are left out for no other reason than that they have ended.
         damaged: the serial numbers of entries that nobody can read.
     """
 
     entries: tuple[Entry, ...]
     total: int
+    ended: int = 0
     damaged: tuple[str, ...] = ()
 
 
@@ -90,11 +92,15 @@ def list_entries(shards: Iterable[ConfigMap], wanted: Filter, now: datetime) -> 
     """Return what a filter admits of a ledger's shards, which are read one at a time."""
     shown: list[Entry] = []
     damaged: list[str] = []
-    total = 0
+    total = ended = 0
+    whole = replace(wanted, ended=True)
     for shard in shards:
         readable = {entry.serial: entry for entry in entries_of([shard])}
         total += len(shard.data)
         damaged += [serial for serial in shard.data if serial not in readable]
-        shown += [entry for entry in readable.values() if wanted.admits(entry, now)]
+        admitted = [entry for entry in readable.values() if whole.admits(entry, now)]
+        current = [entry for entry in admitted if wanted.admits(entry, now)]
+        ended += len(admitted) - len(current)
+        shown += current
     shown.sort(key=lambda entry: (-entry.issued_at.timestamp(), entry.serial))
-    return Listing(entries=tuple(shown), total=total, damaged=tuple(sorted(damaged)))
+    return Listing(entries=tuple(shown), total=total, ended=ended, damaged=tuple(sorted(damaged)))

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 import click
 
@@ -61,11 +62,26 @@ class DurationType(click.ParamType[timedelta]):
             self.fail(str(error), param, ctx)
 
 
-class ValueType(click.Choice[str]):
+E = TypeVar("E", bound=StrEnum)
+
+
+class ValueType(click.ParamType[E]):
     """One of an enumeration's values, as manifests write them; in any case of letters."""
 
-    def __init__(self, values: type[StrEnum]) -> None:
-        super().__init__([one.value for one in values], case_sensitive=False)
+    def __init__(self, values: type[E]) -> None:
+        self.name = "|".join(values)
+        self._by_folded = {one.value.casefold(): one for one in values}
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> E:
+        """Read a value."""
+        found = self._by_folded.get(value.casefold())
+        if found is None:
+            self.fail(f"{value!r} is none of {', '.join(self._by_folded.values())}", param, ctx)
+        return found
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
+        """Return the values, which upper case would spoil."""
+        return self.name
 
 
 NAMED_OBJECT = NamedObjectType()

@@ -61,7 +61,7 @@ def issued(
     requester_namespace: str | None,
     name: str | None,
     serial: str | None,
-    state: str | None,
+    state: State | None,
     generation: int | None,
     since: timedelta | None,
     ended: bool,
@@ -84,7 +84,7 @@ def issued(
         namespace=requester_namespace,
         name=name,
         serial=serial,
-        state=State(state) if state else None,
+        state=state,
         generation=generation,
         since=since,
         ended=ended,
@@ -140,8 +140,15 @@ def _as_json(authority: ObjectRef, listing: Listing, now: datetime) -> str:
 
 def _count(authority: ObjectRef, listing: Listing) -> str:
     shown, total = len(listing.entries), counted(listing.total, "certificate")
-    hint = "" if shown == listing.total else " --all shows those that have ended, too."
-    return f"{shown} of {total} in the ledger of CertificateAuthority {authority}.{hint}"
+    text = f"{shown} of {total} in the ledger of CertificateAuthority {authority}."
+    if not listing.ended:
+        return text
+    more = (
+        "1 more has ended: --all shows it"
+        if listing.ended == 1
+        else (f"{listing.ended} more have ended: --all shows them")
+    )
+    return f"{text} {more}, too."
 
 
 def _warning(authority: ObjectRef, damaged: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @with_cluster
-def revoke(session: Session, *, client_cert: NamedObject, reason: str, yes: bool) -> None:
+def revoke(session: Session, *, client_cert: NamedObject, reason: RevocationReason, yes: bool) -> None:
     """Revoke the certificates of a ClientCert, for good.
 
     It covers every unexpired certificate and cannot be taken back. The serial numbers go on the
@@ -41,17 +41,17 @@ def revoke(session: Session, *, client_cert: NamedObject, reason: str, yes: bool
     Example:
       kubectl mtls revoke team-a/payments --reason KeyCompromise
     """
-    ref, why = session.locate(client_cert), RevocationReason(reason)
+    ref = session.locate(client_cert)
     found = session.cluster.client_cert(ref)
     if found.spec.revoked is not None:
-        _say_again(found, found.spec.revoked.reason, why)
+        _say_again(found, found.spec.revoked.reason, reason)
         return
     for line in _consequences(found):
         click.echo(line)
     if not confirm(f"Revoke ClientCert {ref} for good, reason {reason}?", yes=yes):
         click.echo("Nothing was changed.")
         return
-    session.cluster.revoke(found, why)
+    session.cluster.revoke(found, reason)
     click.echo(
         f"Revoked ClientCert {ref}, reason {reason}. "
         f"Next: kubectl mtls issued --ca {found.ca()} --requester-namespace {ref.namespace} --name {ref.name}"
