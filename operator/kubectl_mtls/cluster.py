@@ -87,10 +87,6 @@ class Cluster:
             patch: Json = {"metadata": {"labels": dict(config_map.labels)}, "data": dict(config_map.data)}
             self._api.merge(_core("configmaps", config_map.ref.namespace, config_map.ref.name), patch)
 
-    def remove_entry(self, ref: ObjectRef, key: str) -> None:
-        """Take an entry out of a ConfigMap."""
-        self._api.merge(_core("configmaps", ref.namespace, ref.name), {"data": {key: None}})
-
     def annotate(self, resource: Resource, name: str, value: str) -> None:
         """Set an annotation of exactly this object.
 
