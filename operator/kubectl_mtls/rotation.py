@@ -15,7 +15,10 @@ from mtls_operator.api.authority_rotation import RotationPhase, RotationStatus, 
 from mtls_operator.api.condition import ConditionStatus
 from mtls_operator.api.duration import render_duration
 from mtls_operator.api.model import render_time
+from mtls_operator.core.conditions import STALLED
 from mtls_operator.core.reasons import Reason
+from mtls_operator.core.rotation import LEAST_PATIENCE
+from mtls_operator.core.rotation_request import EVICT
 from mtls_operator.errors import SpecError
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ class Wish:
         if not self.evict:
             return render_time(now)
         soak = f";soak={render_duration(self.soak)}" if self.soak else ""
-        return f"evict-{render_time(now)}{soak}"
+        return f"{EVICT}{render_time(now)}{soak}"
 
 
 def strategy_of(authority: CertificateAuthority) -> RotationStrategy:
@@ -64,13 +67,18 @@ def require_possible(authority: CertificateAuthority, wish: Wish) -> None:
     source, ref = authority.spec.source, authority.ref
     if authority.metadata.is_deleting:
         raise Refusal(f"CertificateAuthority {ref} is being deleted. Nothing was changed.")
+    if authority.status.active is None:
+        raise Refusal(
+            f"CertificateAuthority {ref} has no root yet, so there is none to replace. "
+            f"See why: kubectl describe certificateauthority {ref.name} -n {ref.namespace}"
+        )
     if source.secret_ref is not None and source.next_secret_ref is None:
         raise Refusal(
             f"CertificateAuthority {ref} has its root from Secret {source.secret_ref.name}, so the operator "
             "cannot make its successor. Put the next root into another Secret and name it in "
             "spec.source.nextSecretRef, which starts the rotation."
         )
-    if wish.evict and authority.spec.rotation.strategy is RotationStrategy.SAME_KEY:
+    if wish.evict and strategy_of(authority) is RotationStrategy.SAME_KEY:
         raise Refusal(
             f"CertificateAuthority {ref} has rotation.strategy SameKey: the next root has the same key and "
             "accepts every old certificate, so nobody can be evicted. Set it to CrossSign first."
@@ -122,7 +130,6 @@ def count_objects(entries: Iterable[Entry], now: datetime) -> tuple[int, int]:
     return len(live), len({entry.uid for entry in unexpired} - live)
 
 
-_NOTHING: Final = timedelta(0)
 _PREPARED: Final = {
     RotationStrategy.CROSS_SIGN: "The next root is made and published, with a copy signed by the old one.",
     RotationStrategy.SAME_KEY: "A new root certificate for the same key is made and published.",
@@ -131,38 +138,48 @@ _PREPARED: Final = {
 
 
 def forecast(authority: CertificateAuthority, wish: Wish, now: datetime) -> Iterator[str]:
-    """Yield what will happen, phase by phase, and when it is over at the latest."""
+    """Yield what will happen, phase by phase, and when the listeners switch at the latest."""
     strategy, progress = strategy_of(authority), Progress.of(authority)
     new = progress.goal()
-    yield f"Root {new - 1} will be replaced by root {new} (strategy {strategy}):"
+    reissue, soak, overlap = _longest(authority, wish)
     phases = [("Prepare", _PREPARED[strategy])]
-    if strategy is RotationStrategy.SAME_KEY:
-        phases.append(("Switch", "The listeners get it one by one; every certificate stays valid."))
-    else:
-        phases += _with_another_key(authority, wish, new, None if progress.is_running else now)
+    if strategy is not RotationStrategy.SAME_KEY:
+        limit = render_duration(reissue)
+        phases.append(("Reissue", f"Certificates are issued anew under root {new}, for {limit} at most."))
+    phases.append(("Soak", f"Clients have {render_duration(soak)} to take up what is new."))
+    phases.append(("Switch", _switch(strategy, wish, new, max(soak, overlap))))
     phases.append(("Drain", "The old root's upload is deleted from the cloud."))
+    yield f"Root {new - 1} will be replaced by root {new} (strategy {strategy}):"
     yield from (f"  {phase:<8} {text}" for phase, text in phases)
     if progress.is_running:
         yield f"A rotation is under way (phase {progress.rotation.phase}); this one begins when that is over."
+    else:
+        yield f"The listeners switch at the latest about {minute(now + reissue + max(soak, overlap))}."
 
 
-def _with_another_key(
-    authority: CertificateAuthority, wish: Wish, new: int, now: datetime | None
-) -> Iterator[tuple[str, str]]:
-    rotation = authority.spec.rotation
-    soak = (wish.soak or _NOTHING) if wish.evict else rotation.minimum_soak
-    yield "Reissue", f"Every certificate that is not revoked is issued anew under root {new}."
-    yield "Soak", f"{render_duration(soak)}, in which clients take up their new Secrets."
+def _longest(authority: CertificateAuthority, wish: Wish) -> tuple[timedelta, timedelta, timedelta]:
+    """Return how long certificates are issued anew, clients are left alone, and old leaves waited for.
+
+    As `core.rotation` decides.
+    """
+    rotation, nothing = authority.spec.rotation, timedelta(0)
+    if strategy_of(authority) is RotationStrategy.SAME_KEY:
+        return nothing, rotation.minimum_soak, nothing
+    reissue = max(rotation.overlap, LEAST_PATIENCE)
     if wish.evict:
-        yield (
-            "Switch",
-            f"Listeners admit root {new} alone: whoever has no certificate of it by then is refused.",
-        )
-        return
-    latest = max(rotation.minimum_soak, rotation.overlap)
-    about = f", about {minute(now + latest)}" if now else ""
-    text = f"Listeners admit root {new} alone when no certificate of root {new - 1} is left"
-    yield "Switch", f"{text}, at the latest {render_duration(latest)} after Reissue{about}."
+        return reissue, wish.soak or nothing, nothing
+    return reissue, rotation.minimum_soak, rotation.overlap
+
+
+def _switch(strategy: RotationStrategy, wish: Wish, new: int, latest: timedelta) -> str:
+    if strategy is RotationStrategy.SAME_KEY:
+        return "The listeners get it one by one; every certificate stays valid."
+    if wish.evict:
+        return f"The listeners admit root {new} alone: whoever has no certificate of it by then is refused."
+    return (
+        f"The listeners admit root {new} alone when no certificate of root {new - 1} is left, "
+        f"at the latest {render_duration(latest)} after Reissue."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +203,7 @@ class Progress:
             condition.message
             for condition in status.conditions
             if condition.reason == Reason.ROTATION_NOT_POSSIBLE
-            or (condition.type == "Stalled" and condition.status is ConditionStatus.TRUE)
+            or (condition.type == STALLED and condition.status is ConditionStatus.TRUE)
         )
         return cls(
             generation=status.active.generation if status.active else 0,

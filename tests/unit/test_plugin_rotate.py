@@ -5,13 +5,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders import NOW, authority, authority_manifest, domain_manifest, listener, listener_manifest
+from builders import NOW, authority_manifest, domain_manifest, listener_manifest
+from hypothesis import given
+from hypothesis import strategies as st
 from unit.fakes.plugin import FakeApi, FakeClock, Manifest, run
 from unit.test_plugin_issued import DAY, entry, revoked, shard
 
 from kubectl_mtls.errors import Refusal
 from kubectl_mtls.rotation import Progress, Wish, count_objects, require_possible, uses
+from mtls_operator.api.authority import CertificateAuthority
+from mtls_operator.api.authority_rotation import RotationStrategy
+from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.api.meta import ROTATE_ANNOTATION, Kind, ObjectRef
+from mtls_operator.core.rotation_request import RotateRequest
 from mtls_operator.errors import KubeUnavailable
 
 LISTENERS = "/apis/mtls.clb-operator.dev/v1alpha1/mutualtlslisteners"
@@ -23,6 +29,11 @@ ACTIVE = {
     "notBefore": "2026-01-01T00:00:00Z",
     "notAfter": "2036-01-01T00:00:00Z",
 }
+
+
+def ca(**fields: Any) -> Manifest:
+    """Return an authority with its first root."""
+    return {**authority_manifest(**fields), "status": {"active": {"generation": 1, **ACTIVE}}}
 
 
 def with_status(generation: int = 1, phase: str = "Stable", **rotation: Any) -> Manifest:
@@ -50,7 +61,7 @@ ASKED = [
 
 @pytest.mark.parametrize(("arguments", "written"), ASKED, ids=[" ".join(row[0]) or "none" for row in ASKED])
 def test_it_sets_the_annotation(arguments: list[str], written: str) -> None:
-    api = FakeApi(authority_manifest(annotations={"team.example/note": "kept"}))
+    api = FakeApi(ca(annotations={"team.example/note": "kept"}))
     result = run(api, "rotate", "ca", "edge/clients", *arguments)
     assert result.exit_code == 0, result.output
     assert value(api) == written
@@ -64,15 +75,23 @@ def test_another_time_gives_another_value() -> None:
         assert wish.annotation(NOW) != wish.annotation(NOW + timedelta(seconds=1))
 
 
+@given(st.booleans(), st.none() | st.timedeltas(timedelta(0), 365 * DAY))
+def test_the_operator_reads_what_is_asked_for(evict: bool, soak: timedelta | None) -> None:  # noqa: FBT001
+    soak = soak and timedelta(milliseconds=soak // timedelta(milliseconds=1))
+    wish = Wish(evict=evict, soak=soak if evict else None)
+    read = RotateRequest.parse(wish.annotation(NOW), RotationStrategy.CROSS_SIGN)
+    assert (read.evicting, read.soak or None, read.unreadable) == (evict, wish.soak or None, "")
+
+
 def test_soak_belongs_to_evict() -> None:
-    api = FakeApi(authority_manifest())
+    api = FakeApi(ca())
     result = run(api, "rotate", "ca", "clients", "--soak", "10m")
     assert (result.exit_code, api.writes) == (2, [])
     assert "--soak belongs to --evict" in result.stderr
 
 
 def test_an_eviction_is_asked_about_and_a_rotation_is_not() -> None:
-    api = FakeApi(authority_manifest())
+    api = FakeApi(ca())
     declined = run(api, "rotate", "ca", "clients", "--evict", answer="n\n")
     assert (declined.exit_code, api.writes) == (0, [])
     assert "Nothing was changed." in declined.stdout
@@ -84,6 +103,7 @@ POSSIBLE = [
     ("a root made here", {}, True, True),
     ("an existing root without a successor", {"source": BROUGHT}, False, False),
     ("an existing root with one", {"source": SUCCEEDED}, True, True),
+    ("whatever its strategy", {"source": SUCCEEDED, "rotation": {"strategy": "SameKey"}}, True, True),
     ("the same key", {"rotation": {"strategy": "SameKey"}}, True, False),
     ("a bundle", {"rotation": {"strategy": "Bundle"}}, True, True),
 ]
@@ -95,10 +115,10 @@ POSSIBLE = [
 def test_what_cannot_be_is_refused(spec: Manifest, *, plain: bool, evict: bool) -> None:
     for wish, possible in ((Wish(), plain), (Wish(evict=True), evict)):
         if possible:
-            require_possible(authority(**spec), wish)
+            require_possible(CertificateAuthority.parse(ca(**spec)), wish)
         else:
             with pytest.raises(Refusal):
-                require_possible(authority(**spec), wish)
+                require_possible(CertificateAuthority.parse(ca(**spec)), wish)
 
 
 def test_a_refusal_says_why_and_writes_nothing() -> None:
@@ -106,37 +126,47 @@ def test_a_refusal_says_why_and_writes_nothing() -> None:
         ({"source": BROUGHT}, "spec.source.nextSecretRef"),
         ({"rotation": {"strategy": "SameKey"}}, "accepts every old certificate"),
     ):
-        api = FakeApi(authority_manifest(**spec))
+        api = FakeApi(ca(**spec))
         result = run(api, "rotate", "ca", "clients", "--evict", "--yes")
         assert (result.exit_code, api.writes) == (1, [])
         assert why in result.stderr
 
 
-def announced(spec: Manifest, *arguments: str, status: Manifest | None = None) -> str:
-    manifest = {**authority_manifest(**spec), "status": status or {}}
-    return run(FakeApi(manifest), "rotate", "ca", "clients", *arguments).stdout
+def test_where_there_is_no_root_there_is_none_to_replace() -> None:
+    api = FakeApi(authority_manifest())
+    result = run(api, "rotate", "ca", "clients")
+    assert (result.exit_code, api.writes) == (1, [])
+    assert "has no root yet" in result.stderr
+
+
+def announced(spec: Manifest, *arguments: str) -> str:
+    return run(FakeApi(ca(**spec)), "rotate", "ca", "clients", *arguments).stdout
 
 
 def test_it_says_how_long_it_takes_at_the_latest() -> None:
     output = announced({"rotation": {"minimumSoak": "1h", "overlap": "48h"}})
-    assert "Soak     1h" in output
-    assert "at the latest 48h after Reissue, about 2026-11-25 12:00Z." in output
-    longer = announced({"rotation": {"minimumSoak": "48h", "overlap": "1h"}})
-    assert "at the latest 48h after Reissue" in longer
+    assert "issued anew under root 2, for 48h at most." in output
+    assert "Clients have 1h" in output
+    assert "no certificate of root 1 is left, at the latest 48h after Reissue." in output
+    assert "The listeners switch at the latest about 2026-11-27 12:00Z." in output
+    longer = announced({"rotation": {"minimumSoak": "48h", "overlap": "30m"}})
+    assert "for 1h at most" in longer
+    assert "at the latest about 2026-11-25 13:00Z." in longer
 
 
 def test_it_says_what_an_eviction_does() -> None:
-    output = announced({}, "--evict", "--yes", "--soak", "10m")
-    assert "Soak     10m" in output
+    output = announced({"rotation": {"overlap": "48h"}}, "--evict", "--yes", "--soak", "10m")
+    assert "Clients have 10m" in output
     assert "whoever has no certificate of it by then is refused" in output
-    assert "at the latest" not in output
-    assert "Soak     0s" in announced({}, "--evict", "--yes")
+    assert "at the latest about 2026-11-25 12:10Z." in output
+    assert "Clients have 0s" in announced({}, "--evict", "--yes")
 
 
 def test_it_says_that_the_same_key_keeps_every_certificate_valid() -> None:
-    output = announced({"rotation": {"strategy": "SameKey"}})
+    output = announced({"rotation": {"strategy": "SameKey", "minimumSoak": "24h"}})
     assert "every certificate stays valid" in output
     assert "Reissue" not in output
+    assert "at the latest about 2026-11-24 12:00Z." in output
 
 
 def test_an_existing_root_is_replaced_by_bundle() -> None:
@@ -147,11 +177,11 @@ def test_it_says_that_another_rotation_comes_first() -> None:
     output = run(FakeApi(with_status(2, "Soak")), "rotate", "ca", "clients").stdout
     assert "Root 2 will be replaced by root 3" in output
     assert "A rotation is under way (phase Soak)" in output
-    assert "about 20" not in output
+    assert "at the latest about" not in output
 
 
 def test_it_says_that_a_paused_authority_waits() -> None:
-    paused = authority_manifest(annotations={"mtls.clb-operator.dev/paused": "true"})
+    paused = ca(annotations={"mtls.clb-operator.dev/paused": "true"})
     assert "is paused" in run(FakeApi(paused), "rotate", "ca", "clients").stdout
 
 
@@ -165,7 +195,7 @@ def test_it_names_the_listeners_and_counts_the_client_certs() -> None:
         entry("6", uid="e", kind=Kind.MUTUAL_TLS_LISTENER),
     )
     api = FakeApi(
-        authority_manifest(),
+        ca(),
         shard(*entries),
         listener_manifest("api"),
         listener_manifest("shop", namespace="team-a", ca="clients"),
@@ -178,7 +208,7 @@ def test_it_names_the_listeners_and_counts_the_client_certs() -> None:
 
 
 def test_who_may_not_list_listeners_can_rotate_all_the_same() -> None:
-    api = FakeApi(authority_manifest())
+    api = FakeApi(ca())
     api.refused.add(LISTENERS)
     result = run(api, "rotate", "ca", "clients")
     assert result.exit_code == 0
@@ -218,15 +248,15 @@ USES = [
 @pytest.mark.parametrize(("spec", "used"), [row[1:] for row in USES], ids=[row[0] for row in USES])
 def test_a_listener_uses_an_authority(spec: Manifest, *, used: bool) -> None:
     manifest = listener_manifest()
-    assert uses(type(listener()).parse({**manifest, "spec": {**manifest["spec"], **spec}}), CLIENTS) is used
+    assert uses(MutualTLSListener.parse({**manifest, "spec": {**manifest["spec"], **spec}}), CLIENTS) is used
 
 
 def test_another_authority_of_the_same_name_is_not_rotated() -> None:
-    api = FakeApi(authority_manifest())
+    api = FakeApi(ca())
 
     def replace(path: str) -> None:
         if "certificateauthorities" in path:
-            api.put({**authority_manifest(), "metadata": {**authority_manifest()["metadata"], "uid": "new"}})
+            api.put({**ca(), "metadata": {**ca()["metadata"], "uid": "new"}})
 
     api.after_get = replace
     result = run(api, "rotate", "ca", "clients")
@@ -272,15 +302,16 @@ def test_waiting_shows_each_change_once_and_ends_when_the_next_root_is_stable() 
     ]
     assert "waits for team-a/payments; held up by edge/api: it is paused" in lines[2]
     assert "next at the latest 2026-11-24 12:00Z" in lines[3]
-    assert lines[-1] == "The rotation is over: root 2 signs and listeners admit it alone."
+    assert "root 2 signs" in lines[-2]
+    assert lines[-1] == "The rotation is over: the next root signs, and listeners admit it alone."
 
 
 @pytest.mark.parametrize(("phase", "signs", "goal"), [("Prepare", 1, 3), ("Soak", 2, 3), ("Stable", 1, 2)])
 def test_a_rotation_that_is_under_way_is_not_taken_for_ours(phase: str, signs: int, goal: int) -> None:
-    progress = Progress.of(type(authority()).parse(with_status(signs, phase)))
+    progress = Progress.of(CertificateAuthority.parse(with_status(signs, phase)))
     assert progress.goal() == goal
     code, lines, _ = follow(with_status(signs, phase), *(with_status(n) for n in range(goal - 1, goal + 1)))
-    assert (code, lines[-1].split(": ")[1].split()[:2]) == (0, ["root", str(goal)])
+    assert (code, f"root {goal} signs" in lines[-2]) == (0, True)
 
 
 def test_waiting_outlives_an_api_server_that_does_not_answer() -> None:
@@ -297,18 +328,32 @@ def test_waiting_outlives_an_api_server_that_does_not_answer() -> None:
     assert (code, len(lines)) == (0, 3)
 
 
-@pytest.mark.parametrize(
-    ("type_", "reason"), [("Stalled", "CAKeyMissing"), ("RotationComplete", "RotationNotPossible")]
-)
-def test_waiting_ends_when_a_person_is_needed(type_: str, reason: str) -> None:
+def stopped(type_: str, reason: str, message: str = "the key is gone") -> Manifest:
     condition = {
         "type": type_,
         "status": "True" if type_ == "Stalled" else "False",
         "reason": reason,
-        "message": "the key is gone",
+        "message": message,
         "lastTransitionTime": "2026-11-23T12:00:00Z",
     }
-    stopped = with_status(1)
-    stopped["status"]["conditions"] = [condition]
-    code, _, said = follow(with_status(1), stopped)
+    manifest = with_status(1)
+    return {**manifest, "status": {**manifest["status"], "conditions": [condition]}}
+
+
+@pytest.mark.parametrize(
+    ("type_", "reason"), [("Stalled", "CAKeyMissing"), ("RotationComplete", "RotationNotPossible")]
+)
+def test_waiting_ends_when_a_person_is_needed(type_: str, reason: str) -> None:
+    code, _, said = follow(with_status(1), stopped(type_, reason))
     assert (code, "stands still: the key is gone" in said) == (1, True)
+
+
+def test_a_refusal_of_an_earlier_request_does_not_end_the_waiting() -> None:
+    earlier = stopped("RotationComplete", "RotationNotPossible")
+    code, _, _ = follow(earlier, earlier, with_status(1, "Prepare"), with_status(2))
+    assert code == 0
+    later = stopped("RotationComplete", "RotationNotPossible", "the subject has changed")
+    code, _, said = follow(earlier, later)
+    assert (code, "the subject has changed" in said) == (1, True)
+    code, _, said = follow(earlier, *[earlier] * 5)
+    assert (code, "the key is gone" in said) == (1, True)

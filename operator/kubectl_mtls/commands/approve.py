@@ -18,7 +18,7 @@ from kubectl_mtls.request_text import describe_key, describe_request
 from kubectl_mtls.session import Session, confirm, with_cluster
 from mtls_operator.api.authority_policy import Approval
 from mtls_operator.api.duration import render_duration
-from mtls_operator.api.meta import GROUP
+from mtls_operator.api.meta import WATCH_LABEL
 from mtls_operator.core.approval import (
     Judgement,
     approval_key,
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from mtls_operator.api.authority import CertificateAuthority
     from mtls_operator.api.client_cert import ClientCert
     from mtls_operator.api.meta import ObjectRef
-
-WATCH_LABEL: Final = f"{GROUP}/watch"
-"""`true` on what a person writes for the operator: it is followed at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from mtls_operator.api.meta import ObjectRef
 
 _LOOK_SECONDS: Final = 2.0
+_STALE_LOOKS: Final = 5
+"""A refusal that was there before is about an earlier request, unless it is still there after these."""
 
 
 @click.group()
@@ -84,7 +87,7 @@ def ca(
     session.cluster.annotate(found, ROTATE_ANNOTATION, value)
     click.echo(f"Asked for it: CertificateAuthority {ref} has the annotation {ROTATE_ANNOTATION}: {value}")
     if waits:
-        _follow(session, ref, Progress.of(found).goal())
+        _follow(session, ref, Progress.of(found))
     else:
         click.echo(f"Next: kubectl get certificateauthority {ref.name} -n {ref.namespace} --watch")
 
@@ -109,28 +112,26 @@ def _concerned(session: Session, ref: ObjectRef, now: datetime) -> Concerned:
     return Concerned(listeners=listeners, client_certs=live, revoked=revoked)
 
 
-def _follow(session: Session, ref: ObjectRef, goal: int) -> None:
-    """Print each change until the root of the wanted generation signs and listeners trust it alone.
+def _follow(session: Session, ref: ObjectRef, before: Progress) -> None:
+    """Print each change until the next root signs and listeners trust it alone.
 
     Raises:
         Refusal: the operator cannot go on without a person.
     """
     click.echo("Following it until it is over; Ctrl-C stops the following, not the rotation.")
     said = ""
-    while True:
+    for looks in itertools.count():
         progress = _look(session, ref)
-        line = said if progress is None else progress.line()
-        if line != said:
-            click.echo(f"{session.clock.now():%H:%M:%S}Z  {harmless(line)}")
-            said = line
-        if progress is not None and progress.refusal:
-            raise Refusal(f"the rotation of CertificateAuthority {ref} stands still: {progress.refusal}")
-        if progress is not None and progress.is_over(goal):
-            click.echo(
-                f"The rotation is over: root {progress.generation} signs and listeners admit it alone."
-            )
-            return
+        if progress is not None:
+            if progress.line() != said:
+                said = progress.line()
+                click.echo(f"{session.clock.now():%H:%M:%S}Z  {harmless(said)}")
+            if progress.refusal and (looks >= _STALE_LOOKS or progress.refusal != before.refusal):
+                raise Refusal(f"the rotation of CertificateAuthority {ref} stands still: {progress.refusal}")
+            if progress.is_over(before.goal()):
+                break
         session.clock.sleep(_LOOK_SECONDS)
+    click.echo("The rotation is over: the next root signs, and listeners admit it alone.")
 
 
 def _look(session: Session, ref: ObjectRef) -> Progress | None:
