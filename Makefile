@@ -50,12 +50,14 @@ lint: $(STAMP) ## check style, types, import rules and generated files
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python crds/generate.py --check
 	@$(BIN)/python simulator/coverage.py --check
+	@$(BIN)/python operator/plugin_reference.py --check
 	@echo "Lint is clean. Next: make test"
 
 .PHONY: generate
 generate: $(STAMP) ## write crds/ and the generated pages of docs/reference/ anew
 	@$(BIN)/python crds/generate.py
 	@$(BIN)/python simulator/coverage.py
+	@$(BIN)/python operator/plugin_reference.py
 
 .PHONY: build
 build: $(STAMP) ## build the local control plane where it is not there yet (once, about seven minutes)

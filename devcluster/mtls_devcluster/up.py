@@ -120,6 +120,8 @@ The environment is up. Things to try:
   source .dev/env && export PATH="$PWD/.venv/bin:$PATH"
   kubectl get mtls -A                                    # the three kinds, Ready
   kubectl describe mutualtlslistener api -n platform
+  kubectl mtls issued --ca platform/clients              # every certificate that the authority has signed
+  kubectl mtls revoke team-a/reports --reason Superseded # what that does, and what CLB makes of it
   (cd .dev/clients/payments &&
    curl --cert client.crt --key client.key --cacert ca.crt \\
         --resolve "api.acme.example:8443:$LOAD_BALANCER_ADDRESS" https://api.acme.example:8443/)

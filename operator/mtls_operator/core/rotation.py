@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 10
 """How many names a status lists."""
-_LEAST_PATIENCE: Final = timedelta(hours=1)
+LEAST_PATIENCE: Final = timedelta(hours=1)
 """Certificates that cannot be issued anew hold up a rotation for this long, or for the overlap."""
 
 
@@ -146,7 +146,7 @@ def _is_bundled(record: Record) -> bool:
 
 
 def _patience_ends(seen: Situation, since: datetime) -> datetime:
-    return since + max(seen.spec.rotation.overlap, _LEAST_PATIENCE)
+    return since + max(seen.spec.rotation.overlap, LEAST_PATIENCE)
 
 
 def _switch_time(seen: Situation, reissued_at: datetime, retiring: Generation) -> datetime:

@@ -256,8 +256,11 @@ class ServerCertificates:
 
 def _material(certificate: _Certificate) -> Material:
     """Render what was read: whatever else a Secret of others holds stays in the cluster."""
+    key = certificate.leaf.key
+    if key is None:
+        raise NotReady(Reason.PROGRESSING, f"the key in Secret {certificate.secret} is damaged; look again")
     return Material(
         secret=certificate.secret,
         chain=normalise_pem(chain_to_pem(certificate.leaf.chain).decode()),
-        key=normalise_pem(key_to_pem(certificate.leaf.key).decode()),
+        key=normalise_pem(key_to_pem(key).decode()),
     )

@@ -1,0 +1,5 @@
+"""`python -m kubectl_mtls`."""
+
+from kubectl_mtls.main import main
+
+main()

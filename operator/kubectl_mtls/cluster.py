@@ -1,0 +1,157 @@
+"""The few objects that the commands read and write, as types. The only way to the API server.
+
+I/O through the port `Api`. A write names the uid of what was read, so that it never reaches another
+object of the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from kubectl_mtls.errors import Refusal
+from mtls_operator.api.authority import CertificateAuthority
+from mtls_operator.api.client_cert import ClientCert
+from mtls_operator.api.listener import MutualTLSListener
+from mtls_operator.api.meta import GROUP, LEDGER_LABEL, VERSION, Kind, ObjectRef
+from mtls_operator.core.cluster import ConfigMap
+from mtls_operator.core.ledger import is_shard_of
+from mtls_operator.errors import KubeAlreadyExists, KubeConflict, KubeNotFound, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubectl_mtls.ports import Api, Body
+    from mtls_operator.api.client_cert import RevocationReason
+    from mtls_operator.api.model import Json
+    from mtls_operator.api.resource import Resource
+
+R = TypeVar("R", CertificateAuthority, ClientCert, MutualTLSListener)
+
+
+class Cluster:
+    """What the commands know of a cluster."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def authority(self, ref: ObjectRef) -> CertificateAuthority:
+        """Return an authority; raises Refusal when there is none."""
+        return CertificateAuthority.parse(self._ours(Kind.CERTIFICATE_AUTHORITY, ref))
+
+    def client_cert(self, ref: ObjectRef) -> ClientCert:
+        """Return a ClientCert; raises Refusal when there is none."""
+        return ClientCert.parse(self._ours(Kind.CLIENT_CERT, ref))
+
+    def client_certs_of(self, authority: ObjectRef) -> Iterator[ClientCert]:
+        """Yield the ClientCerts of all namespaces that ask an authority."""
+        return (one for one in self._all(ClientCert) if one.ca() == authority)
+
+    def listeners(self) -> Iterator[MutualTLSListener]:
+        """Yield the listeners of all namespaces."""
+        return self._all(MutualTLSListener)
+
+    def ledger(self, authority: ObjectRef) -> Iterator[ConfigMap]:
+        """Yield the shards of an authority's ledger, page by page."""
+        path = _core("configmaps", authority.namespace)
+        found = (_read_config_map(body) for body in self._api.list(path, f"{LEDGER_LABEL}=true"))
+        return (shard for shard in found if is_shard_of(authority, shard))
+
+    def config_map(self, ref: ObjectRef) -> ConfigMap | None:
+        """Return a ConfigMap, None when there is none."""
+        try:
+            return _read_config_map(self._api.get(_core("configmaps", ref.namespace, ref.name)))
+        except KubeNotFound:
+            return None
+
+    def put_entries(self, config_map: ConfigMap) -> None:
+        """Add entries to a ConfigMap, which is created where it is missing; other entries stay.
+
+        Raises:
+            KubeError: it was not written, or nobody knows.
+        """
+        metadata: Json = {
+            "name": config_map.ref.name,
+            "namespace": config_map.ref.namespace,
+            "labels": dict(config_map.labels),
+        }
+        body: Json = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": dict(config_map.data),
+        }
+        try:
+            self._api.create(_core("configmaps", config_map.ref.namespace), body)
+        except KubeAlreadyExists:
+            patch: Json = {"metadata": {"labels": dict(config_map.labels)}, "data": dict(config_map.data)}
+            self._api.merge(_core("configmaps", config_map.ref.namespace, config_map.ref.name), patch)
+
+    def annotate(self, resource: Resource, name: str, value: str) -> None:
+        """Set an annotation of exactly this object.
+
+        Raises:
+            Refusal: another object of that name is there now.
+            KubeError: it was not written, or nobody knows.
+        """
+        self._merge(resource, {"metadata": {"annotations": {name: value}}})
+
+    def revoke(self, request: ClientCert, reason: RevocationReason) -> None:
+        """Revoke exactly this ClientCert; raises as `annotate`."""
+        self._merge(request, {"spec": {"revoked": {"reason": reason.value}}})
+
+    def _merge(self, resource: Resource, patch: Mapping[str, Mapping[str, Json]]) -> None:
+        guarded: Json = {**patch, "metadata": {**patch.get("metadata", {}), "uid": resource.metadata.uid}}
+        try:
+            self._api.merge(_ours(resource.kind, resource.ref), guarded)
+        except KubeConflict:
+            raise Refusal(
+                f"{resource.kind} {resource.ref} is another object than the one that was read. "
+                "Nothing was changed. Run the command again."
+            ) from None
+
+    def _ours(self, kind: Kind, ref: ObjectRef) -> Body:
+        try:
+            return self._api.get(_ours(kind, ref))
+        except KubeNotFound:
+            raise Refusal(
+                f"{kind} {ref} is not there. See which there are: kubectl get {kind.plural} -A"
+            ) from None
+
+    def _all(self, kind: type[R]) -> Iterator[R]:
+        """Yield what can be read; an object that the operator cannot read it does not serve either."""
+        for body in self._api.list(f"/apis/{GROUP}/{VERSION}/{kind.kind.plural}"):
+            try:
+                yield kind.parse(body)
+            except SpecError:
+                continue
+
+
+def _ours(kind: Kind, ref: ObjectRef) -> str:
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{ref.namespace}/{kind.plural}/{ref.name}"
+
+
+def _core(plural: str, namespace: str, name: str = "") -> str:
+    collection = f"/api/v1/namespaces/{namespace}/{plural}"
+    return f"{collection}/{name}" if name else collection
+
+
+def _read_config_map(body: Body) -> ConfigMap:
+    metadata = _child(body, "metadata")
+    return ConfigMap(
+        ref=ObjectRef(str(metadata.get("namespace", "")), str(metadata.get("name", ""))),
+        data=_texts(body, "data"),
+        labels=_texts(metadata, "labels"),
+        annotations=_texts(metadata, "annotations"),
+        uid=str(metadata.get("uid", "")),
+        resource_version=str(metadata.get("resourceVersion", "")),
+    )
+
+
+def _child(body: Body, name: str) -> Body:
+    value = body.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(body: Body, name: str) -> dict[str, str]:
+    return {str(key): str(value) for key, value in _child(body, name).items()}
