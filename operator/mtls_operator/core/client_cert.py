@@ -28,7 +28,7 @@ from mtls_operator.errors import NotReady, OwnershipError
 from mtls_operator.pki.inspect import chain_to_pem
 from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, PrivateKey, key_to_pem, same_key
 from mtls_operator.pki.names import Subject, SubjectAltNames
-from mtls_operator.pki.pkcs12 import Pkcs12Profile, build_pkcs12, new_password, opens_pkcs12
+from mtls_operator.pki.pkcs12 import Pkcs12Profile, build_pkcs12, keystore_chain, new_password, opens_pkcs12
 from mtls_operator.pki.profiles import CLIENT
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _keystore_fits(
     return (
         contents is not None
         and contents.certificate == stored.chain[0]
-        and contents.chain == (*stored.chain[1:], *roots)
+        and contents.chain == keystore_chain(stored.chain[1:], roots)
         and same_key(contents.certificate, contents.key)
         and contents.friendly_name == _friendly_name(wanted.cert)
         and contents.profile is Pkcs12Profile(spec.profile.value)
@@ -244,7 +244,7 @@ def render_secret(
         data[P12] = build_pkcs12(
             key=key,
             certificate=chain[0],
-            chain=(*chain[1:], *roots),
+            chain=keystore_chain(chain[1:], roots),
             friendly_name=_friendly_name(cert),
             password=password,
             profile=Pkcs12Profile(cert.spec.pkcs12.profile.value),
