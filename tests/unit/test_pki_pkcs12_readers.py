@@ -18,7 +18,7 @@ from mtls_operator.pki.inspect import load_chain
 from mtls_operator.pki.issue import Issuer, cross_sign, issue_leaf, issue_root
 from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, generate_key, key_from_pem, same_key
 from mtls_operator.pki.names import Subject, SubjectAltNames
-from mtls_operator.pki.pkcs12 import Pkcs12Profile, build_pkcs12, opens_pkcs12
+from mtls_operator.pki.pkcs12 import Pkcs12Profile, build_pkcs12, keystore_chain, opens_pkcs12
 from mtls_operator.pki.profiles import CLIENT
 
 if TYPE_CHECKING:
@@ -141,7 +141,8 @@ def test_nss_imports_the_key_and_every_certificate(client_p12: Path) -> None:
 
 @_needs("pk12util", "certutil", of=NSS)
 def test_nss_goes_through_the_cross_certificate_when_the_new_root_is_not_in_the_file(tmp_path: Path) -> None:
-    database = _import_into_nss(_file(tmp_path, Pkcs12Profile.MODERN, (CROSS, OLD.certificate)))
+    chain = keystore_chain((CROSS,), (OLD.certificate, NEW.certificate))
+    database = _import_into_nss(_file(tmp_path, Pkcs12Profile.MODERN, chain))
     path = _run("certutil", "-O", "-d", database, "-n", "payments")
     # With the new root in the file as well it is two: what is sent would not reach the old root.
     assert len(re.findall(r'^ *"', path, re.MULTILINE)) == len((OLD, CROSS, LEAF))

@@ -118,14 +118,15 @@ async def test_a_cross_signed_rotation_refuses_nobody_before_the_switch_and_the_
     assert "edge/payments" in next(e.message for e in world.recorder.events if e.type == "Warning")
 
 
-async def test_the_pkcs12_file_carries_the_cross_certificate_too() -> None:
+async def test_the_pkcs12_file_carries_the_cross_certificate_and_not_the_root_that_it_is_a_copy_of() -> None:
     world = await settled()
     ask(world)
     await world.settle()
     data = world.kube.secrets[PAYMENTS].data
     contents = opens_pkcs12(data["client.p12"], data["client.p12-password"].decode())
     assert contents is not None
-    assert (contents.certificate, *contents.chain[:1]) == tuple(chain_of(world))
+    old, _ = trusted(world)
+    assert (contents.certificate, *contents.chain) == (*chain_of(world), old)
 
 
 async def test_a_second_pass_in_every_phase_writes_nothing() -> None:

@@ -27,7 +27,7 @@ from mtls_operator.core.spiffe import spiffe_id
 from mtls_operator.pki.inspect import chain_to_pem
 from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, PrivateKey, key_to_pem, same_key
 from mtls_operator.pki.names import Subject, SubjectAltNames
-from mtls_operator.pki.pkcs12 import Pkcs12Profile, build_pkcs12, new_password, opens_pkcs12
+from mtls_operator.pki.pkcs12 import Pkcs12Profile, build_pkcs12, keystore_chain, new_password, opens_pkcs12
 from mtls_operator.pki.profiles import CLIENT
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _keystore_fits(
     return (
         contents is not None
         and contents.certificate == stored.chain[0]
-        and contents.chain == (*stored.chain[1:], *roots)
+        and contents.chain == keystore_chain(stored.chain[1:], roots)
         and same_key(contents.certificate, contents.key)
         and contents.friendly_name == _friendly_name(wanted.cert)
         and contents.profile is Pkcs12Profile(spec.profile.value)
@@ -216,7 +216,7 @@ def render_secret(
     cert = wanted.cert
     data = {TLS_CRT: chain_to_pem(chain), CA_CRT: chain_to_pem(roots)}
     if key is not None:
-        data |= _key_data(wanted, previous, (*chain, *roots), key)
+        data |= _key_data(wanted, previous, (chain[0], *keystore_chain(chain[1:], roots)), key)
     template = cert.spec.secret_template
     marks = {RENEWED_BY: wanted.leaf.renew_token, REVISION: str(revision_of(previous) + int(issued))}
     return Secret(

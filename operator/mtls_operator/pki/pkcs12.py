@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from mtls_operator.pki.error import PkiError
-from mtls_operator.pki.keys import PrivateKey, same_key
+from mtls_operator.pki.keys import PrivateKey, public_key_der, same_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +67,22 @@ class Contents:
     profile: Pkcs12Profile | None
 
 
+def keystore_chain(
+    crosses: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]
+) -> tuple[x509.Certificate, ...]:
+    """Return what goes into a file beside the leaf: a root for which there is a cross certificate does not.
+
+    NSS, and OpenSSL where it reads such files, as in curl, would send that root instead of its cross
+    certificate, and a listener that trusts only the root before refuses the request.
+
+    Args:
+        crosses: the cross certificates that follow the leaf in its chain.
+        roots: what a verifier should trust.
+    """
+    crossed = {public_key_der(certificate.public_key()) for certificate in crosses}
+    return (*crosses, *(root for root in roots if public_key_der(root.public_key()) not in crossed))
+
+
 def build_pkcs12(
     *,
     key: PrivateKey,
@@ -81,10 +97,8 @@ def build_pkcs12(
     Args:
         key: the leaf's private key.
         certificate: the leaf.
-        chain: certificates between the leaf and the root, and the root where clients want it. Where
-            a cross certificate is, leave out the root that it is a copy of, or put that behind it:
-            programs send a chain of their own making, Java through the first that fits, and NSS
-            (Firefox) without the cross certificate as soon as that root is there.
+        chain: certificates between the leaf and the root, and the root where clients want it; see
+            `keystore_chain`. Programs send a chain of their own making, Java through the first that fits.
         friendly_name: shown by browsers, the alias in Java; empty for none.
         password: at least one character.
         profile: how it is encrypted.
