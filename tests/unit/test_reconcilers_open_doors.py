@@ -88,6 +88,7 @@ async def test_an_authority_that_waits_to_be_deleted_lets_its_listener_follow_th
 async def test_an_upload_that_somebody_deleted_wakes_its_authority() -> None:
     world = await settled()
     world.store.uploads.clear()
+    world.woken.clear()
     await world.reconcile(Kind.MUTUAL_TLS_LISTENER, "api")
     assert [key.kind for key in world.woken] == [Kind.CERTIFICATE_AUTHORITY]
     await world.settle()

@@ -144,7 +144,7 @@ class ClientCertBehaviour:
         )
         write = self._kube.update_secret if secret is not None else self._kube.create_secret
         written = await write(rendered)
-        return written, read_leaf(written)
+        return written, await asyncio.to_thread(read_leaf, written)
 
     async def _material(
         self, wanted: Wanted, work: Work, stored: StoredLeaf | None, signer: Signer

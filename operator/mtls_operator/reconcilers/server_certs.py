@@ -152,7 +152,9 @@ class ServerCertificates:
         """Return the certificates in Secrets of others; each is read once, however many domains share it."""
         now = self._clock.now()
         return {
-            ref: referenced_cert.read_referenced(ref, await self._kube.get_secret(ref), now)
+            ref: await asyncio.to_thread(
+                referenced_cert.read_referenced, ref, await self._kube.get_secret(ref), now
+            )
             for ref in sorted(core.referenced_secrets(listener))
         }
 
@@ -215,7 +217,7 @@ class ServerCertificates:
         secret = await self._kube.get_secret(slot.secret)
         core.require_own_secret(listener, secret)
         wanted = core.wanted_server_leaf(listener, slot)
-        stored = read_leaf(secret) if secret is not None else None
+        stored = await asyncio.to_thread(read_leaf, secret) if secret is not None else None
         reason = why_issue(wanted, stored, signer.issuer.certificate, self._clock.now())
         if stored is None or reason is not None:
             stored = await self._issue(
@@ -248,7 +250,7 @@ class ServerCertificates:
         )
         write = self._kube.update_secret if previous is not None else self._kube.create_secret
         written = await write(rendered)
-        read = read_leaf(written)
+        read = await asyncio.to_thread(read_leaf, written)
         if read is None:
             raise NotReady(Reason.PROGRESSING, f"Secret {slot.secret} changed while it was written")
         return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,7 @@ class Signers:
         self._view = view
         self._clock = clock
         self._parsed: dict[ObjectRef, tuple[str, Lineage]] = {}
+        self._sources: dict[tuple[ObjectRef, str], tuple[str, PrivateKey]] = {}
         self._authorities = SharedReads(kube.get_authority)
         self._secrets = SharedReads(kube.get_secret)
 
@@ -92,19 +94,23 @@ class Signers:
         return frozenset(self._parsed)
 
     def forget(self, ref: ObjectRef) -> None:
-        """Drop the key of an authority that is gone."""
+        """Drop the keys of an authority that is gone."""
         self._parsed.pop(ref, None)
+        for source in [source for source in self._sources if source[0] == ref]:
+            del self._sources[source]
 
-    def lineage(self, authority: ObjectRef, secret: Secret) -> Lineage:
+    async def lineage(self, authority: ObjectRef, secret: Secret) -> Lineage:
         """Return the roots in an authority's Secret, parsed once for each of its versions.
+
+        Off the event loop: an RSA key is checked when it is read, which takes some 40 milliseconds.
 
         Raises:
             SpecError: with reason CAKeyDamaged.
         """
-        version = f"{secret.uid}/{secret.resource_version}"
+        version = _version(secret)
         known = self._parsed.get(authority)
         if known is None or known[0] != version:
-            known = (version, read_lineage(secret))
+            known = (version, await asyncio.to_thread(read_lineage, secret))
             self._parsed[authority] = known
         return known[1]
 
@@ -122,7 +128,7 @@ class Signers:
                 Reason.AUTHORITY_NOT_READY,
                 f"CertificateAuthority {ref} has no root to sign with; its own status says why",
             )
-        lineage = self.lineage(ref, secret)
+        lineage = await self.lineage(ref, secret)
         if lineage.find(active.fingerprint_sha256) is None:
             raise NotReady(
                 Reason.AUTHORITY_NOT_READY,
@@ -138,9 +144,16 @@ class Signers:
         """
         if generation.key is not None:
             return generation.key
-        name = generation.record.source
-        secret = await self._secrets.get(ObjectRef(authority.metadata.namespace, name))
-        return read_source(secret, authority.ref, name, expected=generation.certificate).key
+        ref, name = authority.ref, generation.record.source
+        secret = await self._secrets.get(ObjectRef(ref.namespace, name))
+        version = f"{generation.fingerprint} {_version(secret)}"
+        known = self._sources.get((ref, name))
+        if known is None or known[0] != version:
+            expected = generation.certificate
+            issuer = await asyncio.to_thread(read_source, secret, ref, name, expected=expected)
+            known = (version, issuer.key)
+            self._sources[ref, name] = known
+        return known[1]
 
     async def _signer(
         self, authority: CertificateAuthority, lineage: Lineage, generation: Generation
@@ -160,3 +173,7 @@ class Signers:
             roots=lineage.roots(),
             distribution_points=tuple(p.replace(GENERATION_VARIABLE, str(generation.number)) for p in points),
         )
+
+
+def _version(secret: Secret | None) -> str:
+    return f"{secret.uid}/{secret.resource_version}" if secret is not None else "none"
