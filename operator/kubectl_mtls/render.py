@@ -24,6 +24,8 @@ def harmless(text: str) -> str:
 
     A requester chooses names that an approver reads: those must not redraw what the approver sees.
     """
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
@@ -40,6 +42,8 @@ def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 
 def _width(text: str) -> int:
     """The columns that a text takes: East Asian characters take two, what is put above another none."""
+    if text.isascii():
+        return len(text)
     wide = sum(unicodedata.east_asian_width(one) in "WF" for one in text)
     return len(text) + wide - sum(unicodedata.combining(one) != 0 for one in text)
 

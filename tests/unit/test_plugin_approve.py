@@ -145,14 +145,16 @@ def test_what_changed_since_it_was_shown_is_not_approved(changed: str) -> None:
 
 def test_what_changes_after_the_last_look_is_not_approved_either() -> None:
     api = FakeApi(manual(), request())
-    create = api.create
+    looks: list[str] = []
 
-    def change_first(path: str, body: Any) -> Manifest:
-        api.put(request(dnsNames=["other.example"]))
-        return create(path, body)
+    def change_after_the_second_look(path: str) -> None:
+        looks.extend([path] if "clientcerts" in path else [])
+        if len(looks) == 2:
+            api.put(request(dnsNames=["other.example"]))
 
-    api.create = change_first  # type: ignore[method-assign]
+    api.after_get = change_after_the_second_look
     run(api, "approve", "team-a/payments", "--yes")
+    assert approvals(api)
     assert judgement(api) is Judgement.PENDING
 
 
