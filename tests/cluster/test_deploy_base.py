@@ -178,7 +178,8 @@ ALLOWED: set[Right] = set().union(
         for plural in ("secrets", "configmaps")
     ),
     _rights("", "configmaps", ("patch",), namespace="team-a"),
-    *(_rights("", plural, ("list", "watch")) for plural in ("nodes", "services", "namespaces")),
+    *(_rights("", plural, ("list", "watch")) for plural in ("nodes", "services")),
+    _rights("", "namespaces", ("get", "list", "watch")),
     _rights("", "namespaces", ("get", "list", "watch"), name="kube-system"),
     _rights("", "namespaces", ("get", "list", "watch"), name="team-a"),
     _rights("events.k8s.io", "events", ("create",), namespace="team-a"),

@@ -60,7 +60,7 @@ def test_reconciling_is_there_only_while_something_is_waited_for(tenant: Tenant)
     assert ready is not None
     assert ready["status"] == "False"
     tenant.authority()
-    assert _types(tenant.wait_ready("ClientCert", "payments")) == {"Ready"}
+    assert _types(tenant.wait_ready("ClientCert", "payments")) == {"Approved", "Ready"}
 
 
 def test_stalled_is_there_only_while_a_person_has_to_act(tenant: Tenant) -> None:
@@ -69,7 +69,7 @@ def test_stalled_is_there_only_while_a_person_has_to_act(tenant: Tenant) -> None
     tenant.wait_reason("ClientCert", "payments", "NameNotAllowed", "Stalled")
     assert "Reconciling" not in _types(tenant.get("ClientCert", "payments"))
     tenant.change("ClientCert", "payments", {"spec": {"subject": None}})
-    assert _types(tenant.wait_ready("ClientCert", "payments")) == {"Ready"}
+    assert _types(tenant.wait_ready("ClientCert", "payments")) == {"Approved", "Ready"}
 
 
 def test_kubectl_prints_what_a_person_looks_for(tenant: Tenant) -> None:
