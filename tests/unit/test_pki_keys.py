@@ -87,6 +87,46 @@ def test_a_damaged_key_is_refused_without_quoting_it() -> None:
     assert caught.value.__suppress_context__
 
 
+GOOD = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def damaged(**changes: int) -> bytes:
+    """Write an RSA key of which some numbers are wrong."""
+    good = GOOD.private_numbers()
+    known = {name: getattr(good, name) for name in ("p", "q", "d", "dmp1", "dmq1", "iqmp")}
+    numbers = rsa.RSAPrivateNumbers(**{**known, **changes}, public_numbers=good.public_numbers)
+    return key_to_pem(numbers.private_key(unsafe_skip_rsa_key_validation=True))
+
+
+def with_a_factor_that_is_no_prime() -> bytes:
+    """Write a key whose numbers fit each other, and which cannot sign all the same."""
+    half = rsa.generate_private_key(public_exponent=65537, key_size=1024).private_numbers()  # noqa: S505
+    p, q, e = half.p * half.q, GOOD.private_numbers().p, 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    public = rsa.RSAPublicNumbers(e, p * q)
+    numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public)
+    return key_to_pem(numbers.private_key(unsafe_skip_rsa_key_validation=True))
+
+
+NUMBERS = GOOD.private_numbers()
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        damaged(d=NUMBERS.d + 2),
+        damaged(dmp1=NUMBERS.dmp1 + 2),
+        damaged(dmq1=NUMBERS.dmq1 + 2),
+        damaged(iqmp=NUMBERS.iqmp + 1),
+        with_a_factor_that_is_no_prime(),
+    ],
+    ids=["d", "dmp1", "dmq1", "iqmp", "a factor that is no prime"],
+)
+def test_an_rsa_key_whose_numbers_do_not_belong_together_is_refused(pem: bytes) -> None:
+    with pytest.raises(PkiError, match="damaged"):
+        key_from_pem(pem)
+
+
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [
