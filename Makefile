@@ -64,7 +64,7 @@ build: $(STAMP) ## build the local control plane where it is not there yet (once
 	@$(BIN)/mtls-devcluster build
 
 .PHONY: demo
-demo: $(STAMP) ## do the whole guide by itself, prove it, stop everything
+demo: $(STAMP) ## do the whole guide by itself, prove it, replace a root under traffic
 	@$(BIN)/mtls-devcluster demo
 
 .PHONY: up

@@ -45,7 +45,7 @@ def build() -> None:
     "docs/simulator-divergences.md lists them.",
 )
 def demo(switches: tuple[str, ...]) -> int:
-    """Do the whole guide, prove it, and stop everything."""
+    """Do the whole guide, prove it, replace a root under traffic, and stop everything."""
     console = Console(highlight=False)
     return run_demo(_now(), ConsoleProgress(console), console, switches)
 

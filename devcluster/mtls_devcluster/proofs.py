@@ -1,18 +1,36 @@
 """What the demo proves, as data: who asks what, and what has to come of it.
 
-Runs curl through `curl.ask`. Used by `demo`.
+Runs curl through `curl.ask`. Used by `demo` and its last act, `rotation`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Self
 
 from mtls_devcluster.client_files import ClientFiles
 from mtls_devcluster.curl import Site, ask
 
 _ROUND: Final = 4
 _TRIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sites:
+    """The domains of the examples: one by method 1, two by method 2."""
+
+    api: Site
+    a: Site
+    b: Site
+
+    @classmethod
+    def at(cls, address: str) -> Self:
+        """Return them where the load balancer has this address."""
+        return cls(
+            api=Site(domain="api.acme.example", port=8443, address=address),
+            a=Site(domain="a.acme.example", port=9443, address=address),
+            b=Site(domain="b.acme.example", port=9443, address=address),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +69,10 @@ class Verdict:
 
 def guide_proofs(clients: Clients, address: str) -> Iterator[tuple[str, tuple[Proof, ...]]]:
     """Yield the proofs of both methods of the guide, with a title each."""
-    payments, reports = clients.payments, clients.reports
-    api = Site(domain="api.acme.example", port=8443, address=address)
-    a = Site(domain="a.acme.example", port=9443, address=address)
-    b = Site(domain="b.acme.example", port=9443, address=address)
-    yield "Method 1, SNI off", _door(api, payments, reports, "another CA's certificate")
-    yield "Method 2, SNI on, domain A", _door(a, payments, reports, "a certificate of B's CA")
-    yield "Method 2, SNI on, domain B", _door(b, reports, payments, "a certificate of A's CA")
+    payments, reports, sites = clients.payments, clients.reports, Sites.at(address)
+    yield "Method 1, SNI off", _door(sites.api, payments, reports, "another CA's certificate")
+    yield "Method 2, SNI on, domain A", _door(sites.a, payments, reports, "a certificate of B's CA")
+    yield "Method 2, SNI on, domain B", _door(sites.b, reports, payments, "a certificate of A's CA")
 
 
 def _door(site: Site, own: ClientFiles, foreign: ClientFiles, whose: str) -> tuple[Proof, ...]:
