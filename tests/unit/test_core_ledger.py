@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from builders import NOW, authority
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.ledgers import entry, largest_entry
 
@@ -58,6 +58,7 @@ def test_an_entry_survives_its_shard_whatever_the_names_are(wanted: Entry) -> No
     assert parse_entry(wanted.serial, render_entry(wanted)) == wanted
 
 
+@settings(max_examples=30)
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
 def test_what_is_no_entry_is_none(text: str) -> None:
     assert parse_entry("1", text) is None
