@@ -226,6 +226,12 @@ def refusal(seen: Situation) -> str | None:
     """Return why a rotation that is asked for is not begun, None when none is asked for or it can be."""
     if seen.successor_problem:
         return seen.successor_problem
+    known = seen.lineage.find(seen.successor)
+    if known is not None:
+        return (
+            f"the Secret of nextSecretRef holds root {known.number}, which this authority has had already: "
+            "name one with another root"
+        )
     wanted = _wanted(seen) if seen.lineage.retiring is None else None
     return why_not(wanted[0], seen.spec, seen.lineage) if wanted is not None else None
 
