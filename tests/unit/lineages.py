@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from builders import NOW
 from cryptography import x509
@@ -61,8 +62,9 @@ def begun(
 def reached(lineage: Lineage, phase: str, now: datetime = NOW) -> Lineage:
     """Return the lineage with its newest root in a phase."""
     passed = {"Prepare": 0, "Reissue": 1, "Soak": 2, "Switch": 3, "Drain": 3, "Stable": 4}[phase]
-    times = ("prepared_at", "reissued_at", "switched_at", "finished_at")[:passed]
-    return lineage.with_record(replace(lineage.newest.record, **dict.fromkeys(times, now)))
+    names = ("prepared_at", "reissued_at", "switched_at", "finished_at")[:passed]
+    times: dict[str, Any] = dict.fromkeys(names, now)
+    return lineage.with_record(replace(lineage.newest.record, **times))
 
 
 def rotated(lineage: Lineage, strategy: RotationStrategy = CROSS_SIGN, *, now: datetime = NOW) -> Lineage:

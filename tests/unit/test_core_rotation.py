@@ -118,7 +118,8 @@ def test_the_end_of_a_phase_is_recorded_once_and_nothing_else_is_touched(
     later = NOW + 5 * HOUR
     move = next_move(seen(lineage, now=later))
     assert isinstance(move, Advance)
-    assert move.record == replace(lineage.newest.record, **{recorded: later})
+    expected: dict[str, Any] = {recorded: later}
+    assert move.record == replace(lineage.newest.record, **expected)
 
 
 ENDED = NOW + 10 * YEAR
@@ -346,5 +347,6 @@ def test_a_phase_began_when_the_last_one_ended() -> None:
     assert since(ONE) is None
     assert since(lineage) == at[0]
     for moment, name in zip(at[1:], ("prepared_at", "reissued_at", "switched_at"), strict=True):
-        lineage = lineage.with_record(replace(lineage.newest.record, **{name: moment}))
+        recorded: dict[str, Any] = {name: moment}
+        lineage = lineage.with_record(replace(lineage.newest.record, **recorded))
         assert since(lineage) == moment
