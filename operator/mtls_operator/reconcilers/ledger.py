@@ -29,6 +29,7 @@ from mtls_operator.errors import KubeAlreadyExists, KubeConflict, KubeNotFound, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from mtls_operator.api.authority import CertificateAuthority
     from mtls_operator.api.meta import ObjectRef
@@ -78,6 +79,12 @@ class _Book:
     def drop(self, number: int) -> None:
         for serial in self.shards.pop(number).serials:
             self.entries.pop(serial, None)
+
+    def has_ended(self, shard: _Shard, now: datetime) -> bool:
+        """Tell whether no certificate of a shard is valid any more."""
+        # A serial may be in two shards, by a write whose answer was lost, and gone with the other one.
+        known = (self.entries.get(serial) for serial in shard.serials)
+        return all(entry is None or entry.not_after <= now for entry in known)
 
     def last(self) -> int:
         """Return the number of the newest shard, -1 when there is none."""
@@ -217,7 +224,7 @@ class Ledger:
         async with self._lock(authority):
             book = await self._book(authority)
             for number, shard in sorted(book.shards.items()):
-                if number != book.last() and all(book.entries[s].not_after <= now for s in shard.serials):
+                if number != book.last() and book.has_ended(shard, now):
                     with self._forgotten_on_failure(authority):
                         await self._kube.delete_config_map(shard.found)
                     book.drop(number)
