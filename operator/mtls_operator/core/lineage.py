@@ -25,7 +25,7 @@ from mtls_operator.api.model import render_time
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import SpecError
 from mtls_operator.pki.error import PkiError
-from mtls_operator.pki.inspect import chain_to_pem, inspect_certificate, load_chain
+from mtls_operator.pki.inspect import chain_to_pem, fingerprint_of, load_chain
 from mtls_operator.pki.issue import Issuer
 from mtls_operator.pki.keys import PrivateKey, key_from_pem, key_to_pem, public_key_der
 from mtls_operator.pki.profiles import Usage
@@ -98,7 +98,7 @@ class Generation:
     @property
     def fingerprint(self) -> str:
         """The certificate's SHA-256, lower-case hexadecimal."""
-        return inspect_certificate(self.certificate).fingerprint_sha256
+        return fingerprint_of(self.certificate)
 
     @property
     def public_key(self) -> bytes:
