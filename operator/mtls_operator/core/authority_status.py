@@ -145,10 +145,12 @@ def foreign_aspect(lineage: Lineage) -> tuple[Aspect, ...]:
 
 
 def next_look(rotation: RotationStatus, since: datetime | None, now: datetime) -> timedelta:
-    """Return when to look at a rotation again: soon at first, seldom when a phase lasts."""
+    """Return when to look at a rotation again: soon at first, seldom when a phase lasts.
+
+    One that is due and does not begin has been refused: the manifest has to change first, which is seen.
+    """
+    due = rotation.next_time - now if rotation.next_time is not None else timedelta(0)
     if since is None:
-        due = rotation.next_time
-        return max(due - now, _SOONEST) if due is not None else timedelta(days=1)
+        return due if due > timedelta(0) else timedelta(days=1)
     patience = min(max((now - since) / _SHARE, _SOONEST), _LATEST)
-    due = rotation.next_time
-    return min(patience, max(due - now, _SOONEST)) if due is not None and due > now else patience
+    return min(patience, max(due, _SOONEST)) if due > timedelta(0) else patience
