@@ -17,7 +17,7 @@ from mtls_operator.api.duration import render_duration
 from mtls_operator.api.model import render_time
 from mtls_operator.core.conditions import STALLED
 from mtls_operator.core.reasons import Reason
-from mtls_operator.core.rotation import LEAST_PATIENCE
+from mtls_operator.core.rotation import EVICTION_PATIENCE, LEAST_PATIENCE
 from mtls_operator.core.rotation_request import EVICT
 from mtls_operator.errors import SpecError
 
@@ -165,10 +165,9 @@ def _longest(authority: CertificateAuthority, wish: Wish) -> tuple[timedelta, ti
     rotation, nothing = authority.spec.rotation, timedelta(0)
     if strategy_of(authority) is RotationStrategy.SAME_KEY:
         return nothing, rotation.minimum_soak, nothing
-    reissue = max(rotation.overlap, LEAST_PATIENCE)
     if wish.evict:
-        return reissue, wish.soak or nothing, nothing
-    return reissue, rotation.minimum_soak, rotation.overlap
+        return EVICTION_PATIENCE, wish.soak or nothing, nothing
+    return max(rotation.overlap, LEAST_PATIENCE), rotation.minimum_soak, rotation.overlap
 
 
 def _switch(strategy: RotationStrategy, wish: Wish, new: int, latest: timedelta) -> str:

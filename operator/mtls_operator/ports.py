@@ -103,8 +103,12 @@ class Kube(Protocol):
         """Return the ConfigMaps of a namespace that carry a label with the value `true`."""
         ...
 
-    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str]) -> None:
-        """Add or replace entries of exactly this one, whatever its version; the others stay."""
+    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str]) -> ConfigMap:
+        """Add or replace entries, whatever `config_map.data` holds; the others stay.
+
+        Returns it with its new version and the data as given; raises KubeConflict unless uid and
+        resourceVersion are still those given.
+        """
         ...
 
     async def delete_config_map(self, config_map: ConfigMap) -> None:

@@ -1,26 +1,47 @@
 """What is rendered and parsed again is what it was."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtls_operator.api.authority import AuthoritySpec, AuthoritySubject
+from mtls_operator.api.authority import AuthoritySpec, AuthorityStatus, AuthoritySubject, Cloud, UploadPolicy
 from mtls_operator.api.authority_policy import (
     Access,
+    Approval,
     ClientCertPolicy,
     NamespaceAccess,
     Namespaces,
     NamespacesFrom,
+    ServerCertPolicy,
+)
+from mtls_operator.api.authority_rotation import (
+    AdmittedRoots,
+    Crl,
+    CrlStatus,
+    LocalSecretRef,
+    RetiringRoot,
+    RootGeneration,
+    Rotation,
+    RotationPhase,
+    RotationStatus,
+    RotationStrategy,
+    Source,
 )
 from mtls_operator.api.client_cert import (
     ClientCertSpec,
+    ClientCertStatus,
     ClientPrivateKey,
     ClientSubject,
+    PasswordRef,
     Pkcs12,
+    Pkcs12Profile,
+    RevocationReason,
+    Revoked,
     RotationPolicy,
+    SecretTemplate,
 )
 from mtls_operator.api.duration import PATTERN, parse_duration, render_duration
 from mtls_operator.api.listener import Domain, ListenerSpec, LoadBalancerRef
@@ -35,7 +56,7 @@ from mtls_operator.api.listener_tls import (
 from mtls_operator.api.model import ApiModel
 from mtls_operator.api.route import Backend, HealthCheck, Route, Scheduler, ServiceRef, StatusClass
 from mtls_operator.api.selector import LabelSelector
-from mtls_operator.api.subject import AuthorityRef, KeyAlgorithm, PrivateKey
+from mtls_operator.api.subject import AuthorityRef, DeletionPolicy, KeyAlgorithm, PrivateKey
 
 ModelT = TypeVar("ModelT", bound=ApiModel)
 
@@ -52,6 +73,10 @@ LABELS = st.dictionaries(WORDS, WORDS, max_size=3)
 PORTS = st.integers(1, 65535)
 REFS = build(AuthorityRef, name=WORDS, namespace=st.none() | WORDS)
 ALGORITHMS = st.sampled_from(KeyAlgorithm)
+COUNTS = st.integers(0, 2**31)
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)).map(  # noqa: DTZ001 - hypothesis adds the zone
+    lambda moment: moment.replace(microsecond=0)
+)
 KEYS = build(PrivateKey, algorithm=ALGORITHMS, size=st.none() | st.integers(256, 4096))
 
 NAMESPACES = build(Namespaces, from_=st.just(NamespacesFrom.ALL)) | build(
@@ -60,18 +85,68 @@ NAMESPACES = build(Namespaces, from_=st.just(NamespacesFrom.ALL)) | build(
     # An empty selector is left out when rendered, as everything empty is, so it is not among these.
     selector=build(LabelSelector, match_labels=st.dictionaries(WORDS, WORDS, min_size=1)),
 )
+SECRET_REFS = build(LocalSecretRef, name=WORDS)
+# An empty selfSigned is left out like an empty selector: it is the default anyway.
+SOURCES = st.just(Source()) | build(Source, secret_ref=SECRET_REFS, next_secret_ref=st.none() | SECRET_REFS)
 AUTHORITY_SPECS = build(
     AuthoritySpec,
     subject=build(AuthoritySubject, common_name=WORDS, organizations=SEVERAL),
     private_key=KEYS,
     duration=DURATIONS,
+    renew_before=st.none() | DURATIONS,
+    source=SOURCES,
+    rotation=build(
+        Rotation, strategy=st.sampled_from(RotationStrategy), minimum_soak=DURATIONS, overlap=DURATIONS
+    ),
     access=build(Access, listeners=build(NamespaceAccess, namespaces=NAMESPACES)),
+    server_cert_policy=build(ServerCertPolicy, allowed_dns_names=SEVERAL),
+    trust_domain=st.none() | WORDS,
+    crl=build(Crl, validity=DURATIONS, distribution_points=SEVERAL),
+    cloud=build(Cloud, upload=st.sampled_from(UploadPolicy), alias=st.none() | WORDS, tags=LABELS),
+    deletion_policy=st.sampled_from(DeletionPolicy),
     client_cert_policy=build(
         ClientCertPolicy,
         max_duration=st.none() | DURATIONS,
         allowed_dns_names=SEVERAL,
         allowed_common_names=st.lists(WORDS, min_size=1).map(tuple),
+        max_per_namespace=st.integers(1, 100_000),
+        approval=st.sampled_from(Approval),
     ),
+)
+ROOT: dict[str, st.SearchStrategy[Any]] = {
+    "generation": COUNTS,
+    "serial_number": WORDS,
+    "fingerprint_sha256": WORDS,
+    "not_before": MOMENTS,
+    "not_after": MOMENTS,
+    "cloud_certificate_id": st.none() | WORDS,
+}
+AUTHORITY_STATUSES = build(
+    AuthorityStatus,
+    active=st.none() | build(RootGeneration, **ROOT),
+    retiring=st.lists(build(RetiringRoot, **ROOT, since=MOMENTS, remaining_leaves=COUNTS), max_size=2).map(
+        tuple
+    ),
+    admitted=st.none()
+    | build(
+        AdmittedRoots,
+        generations=st.lists(COUNTS, min_size=1, max_size=2).map(tuple),
+        fingerprint_sha256=WORDS,
+        cloud_certificate_id=st.none() | WORDS,
+    ),
+    rotation=st.none()
+    | build(
+        RotationStatus,
+        phase=st.sampled_from(RotationPhase),
+        strategy=st.none() | st.sampled_from(RotationStrategy),
+        evicting=st.booleans(),
+        next_time=st.none() | MOMENTS,
+        remaining=SEVERAL,
+        blockers=SEVERAL,
+    ),
+    issued=st.none() | COUNTS,
+    revoked=st.none() | COUNTS,
+    crl=st.none() | build(CrlStatus, number=COUNTS, next_update=MOMENTS),
 )
 CLIENT_CERT_SPECS = build(
     ClientCertSpec,
@@ -82,8 +157,30 @@ CLIENT_CERT_SPECS = build(
     private_key=build(
         ClientPrivateKey, algorithm=ALGORITHMS, rotation_policy=st.sampled_from(RotationPolicy)
     ),
+    request=st.none() | WORDS,
     secret_name=st.none() | WORDS,
-    pkcs12=build(Pkcs12, enabled=st.booleans(), friendly_name=st.none() | WORDS),
+    secret_template=build(SecretTemplate, labels=LABELS, annotations=LABELS),
+    pkcs12=build(
+        Pkcs12,
+        enabled=st.booleans(),
+        profile=st.sampled_from(Pkcs12Profile),
+        friendly_name=st.none() | WORDS,
+        password_secret_ref=st.none() | build(PasswordRef, name=WORDS, key=WORDS),
+    ),
+    revoked=st.none() | build(Revoked, reason=st.sampled_from(RevocationReason)),
+    revoke_on_delete=st.booleans(),
+)
+CLIENT_CERT_STATUSES = build(
+    ClientCertStatus,
+    serial_number=st.none() | WORDS,
+    not_before=st.none() | MOMENTS,
+    not_after=st.none() | MOMENTS,
+    renewal_time=st.none() | MOMENTS,
+    revision=st.none() | COUNTS,
+    issuer_generation=st.none() | COUNTS,
+    failures=st.none() | COUNTS,
+    retry_time=st.none() | MOMENTS,
+    certificate=st.none() | WORDS,
 )
 BACKENDS = build(Backend, node_port=PORTS, weight=st.integers(0, 100)) | build(
     Backend, service=build(ServiceRef, name=WORDS, port=PORTS | st.sampled_from(["http", "https"]))
@@ -157,6 +254,16 @@ def test_every_text_that_the_schema_takes_is_read(text: str) -> None:
 @given(AUTHORITY_SPECS)
 def test_an_authoritys_spec_survives_its_manifest(spec: AuthoritySpec) -> None:
     assert AuthoritySpec.model_validate(spec.render()) == spec
+
+
+@given(AUTHORITY_STATUSES)
+def test_an_authoritys_status_survives_the_api_server(status: AuthorityStatus) -> None:
+    assert AuthorityStatus.model_validate(status.render()) == status
+
+
+@given(CLIENT_CERT_STATUSES)
+def test_a_client_certificates_status_survives_the_api_server(status: ClientCertStatus) -> None:
+    assert ClientCertStatus.model_validate(status.render()) == status
 
 
 @given(CLIENT_CERT_SPECS)

@@ -158,7 +158,7 @@ def test_it_says_what_an_eviction_does() -> None:
     output = announced({"rotation": {"overlap": "48h"}}, "--evict", "--yes", "--soak", "10m")
     assert "Clients have 10m" in output
     assert "whoever has no certificate of it by then is refused" in output
-    assert "at the latest about 2026-11-25 12:10Z." in output
+    assert "at the latest about 2026-11-23 12:20Z." in output
     assert "Clients have 0s" in announced({}, "--evict", "--yes")
 
 

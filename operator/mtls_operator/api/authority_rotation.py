@@ -168,9 +168,9 @@ class RotationStatus(ApiModel):
 
 
 class CrlStatus(ApiModel):
-    """The revocation list that is published."""
+    """The revocation lists that are published, one for each root."""
 
     number: int
-    """Its number; each list has a higher one than the last."""
+    """The highest of their numbers; each list has a higher one than any before it."""
     next_update: Time
-    """When it ends."""
+    """When the first of them ends."""

@@ -21,7 +21,7 @@ from mtls_operator.core import dependants
 from mtls_operator.core.conditions import ROTATION_COMPLETE, TRUSTS_FOREIGN_ISSUANCE, Aspect
 from mtls_operator.core.lineage import bundle_fingerprint
 from mtls_operator.core.reasons import Reason
-from mtls_operator.core.revocation import read_list
+from mtls_operator.core.revocation import earliest_update, highest_number
 from mtls_operator.pki.inspect import inspect_certificate
 from mtls_operator.pki.profiles import Usage
 
@@ -74,7 +74,7 @@ def build_status(
         rotation=rotation,
         issued=len(unended),
         revoked=sum(entry.revoked is not None for entry in unended),
-        crl=_list_status(active, published),
+        crl=_list_status(lineage, published),
     )
 
 
@@ -110,9 +110,11 @@ def _retiring(
     )
 
 
-def _list_status(active: Generation, published: Mapping[str, str]) -> CrlStatus | None:
-    facts = read_list(active, published)
-    return CrlStatus(number=facts.number, next_update=facts.next_update) if facts is not None else None
+def _list_status(lineage: Lineage, published: Mapping[str, str]) -> CrlStatus | None:
+    next_update = earliest_update(lineage, published)
+    if next_update is None:
+        return None
+    return CrlStatus(number=highest_number(lineage, published, 0), next_update=next_update)
 
 
 def rotation_aspect(rotation: RotationStatus, refusal: str | None) -> Aspect:
@@ -143,10 +145,12 @@ def foreign_aspect(lineage: Lineage) -> tuple[Aspect, ...]:
 
 
 def next_look(rotation: RotationStatus, since: datetime | None, now: datetime) -> timedelta:
-    """Return when to look at a rotation again: soon at first, seldom when a phase lasts."""
+    """Return when to look at a rotation again: soon at first, seldom when a phase lasts.
+
+    One that is due and does not begin has been refused: the manifest has to change first, which is seen.
+    """
+    due = rotation.next_time - now if rotation.next_time is not None else timedelta(0)
     if since is None:
-        due = rotation.next_time
-        return max(due - now, _SOONEST) if due is not None else timedelta(days=1)
+        return due if due > timedelta(0) else timedelta(days=1)
     patience = min(max((now - since) / _SHARE, _SOONEST), _LATEST)
-    due = rotation.next_time
-    return min(patience, max(due - now, _SOONEST)) if due is not None and due > now else patience
+    return min(patience, max(due, _SOONEST)) if due > timedelta(0) else patience

@@ -63,7 +63,11 @@ def read_source(
             )
         return Issuer(certificate, key_from_pem(secret.data.get(TLS_KEY, b"")))
     except PkiError as error:
-        raise SpecError(Reason.SOURCE_INVALID, f"{where} does not hold a usable root: {error}") from None
+        raise SpecError(
+            Reason.SOURCE_INVALID,
+            f"{where} does not hold a usable root: {error}. Store the root's certificate in it as {TLS_CRT} "
+            f"and its private key as {TLS_KEY}, both as PEM.",
+        ) from None
 
 
 def require_same_source(spec: AuthoritySpec, lineage: Lineage) -> None:
@@ -72,12 +76,15 @@ def require_same_source(spec: AuthoritySpec, lineage: Lineage) -> None:
     Raises:
         SpecError: with reason SourceSwapped.
     """
-    known, wanted = lineage.newest.record.source, spec.source.secret_ref
-    named = wanted.name if wanted is not None else ""
-    if named == known or named in {generation.record.source for generation in lineage.generations}:
+    known, source = lineage.newest.record.source, spec.source
+    named = {ref.name for ref in (source.secret_ref, source.next_secret_ref) if ref is not None} or {""}
+    # The predecessor's name may stay in secretRef, and after the rotation the successor's takes its place.
+    if known in named or named & {generation.record.source for generation in lineage.generations}:
         return
     used = f"is that of Secret {known}" if known else "was made by the operator"
-    asked = f"names Secret {named}" if named else "asks for one made by the operator"
+    asked = (
+        f"names Secret {source.secret_ref.name}" if source.secret_ref else "asks for one made by the operator"
+    )
     raise SpecError(
         Reason.SOURCE_SWAPPED,
         f"the root in use {used}, and spec.source {asked}. A root is never swapped silently: change "

@@ -12,6 +12,7 @@ has ended, whatever becomes of the object that asked for it. Written by `reconci
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,7 @@ from mtls_operator.api.meta import LEDGER_LABEL, Kind, ObjectRef
 from mtls_operator.api.model import render_time
 from mtls_operator.core.cluster import ConfigMap
 from mtls_operator.core.ownership import OWNER_ANNOTATION
+from mtls_operator.pki.crl import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
     from mtls_operator.api.authority import CertificateAuthority
 
 ENTRIES_PER_SHARD: Final = 500
-"""Some 350 bytes an entry: a shard stays far below the megabyte that an object may have."""
+"""Some 350 bytes an entry, and 1.5 KB with the longest names: a shard stays below the megabyte that a
+ConfigMap may have."""
+_SERIAL: Final = re.compile(r"[1-9a-f][0-9a-f]{0,39}")
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,7 @@ class Entry:
         secret: the Secret that the certificate went to.
         common_name: the certificate's.
         generation: of the root that signed it.
+        issued_at: a shard keeps whole seconds of it, as of every time.
         why: what led to it, such as a renewal.
     """
 
@@ -102,31 +108,57 @@ def render_entry(entry: Entry) -> str:
 
 
 def parse_entry(serial: str, text: str) -> Entry | None:
-    """Read an entry; None for what is none, such as one that a person has damaged."""
+    """Read an entry; None for what is none, such as one that a person has damaged.
+
+    What is read can be counted and can go on a revocation list: nothing that is half right passes.
+    """
     try:
-        fields = json.loads(text)
-        revoked = fields.get("revoked")
-        return Entry(
-            serial=serial,
-            kind=Kind(fields["kind"]),
-            namespace=str(fields["namespace"]),
-            name=str(fields["name"]),
-            uid=str(fields["uid"]),
-            secret=str(fields["secret"]),
-            common_name=str(fields["commonName"]),
-            generation=int(fields["generation"]),
-            not_before=_time(fields["notBefore"]),
-            not_after=_time(fields["notAfter"]),
-            issued_at=_time(fields["issuedAt"]),
-            why=str(fields["why"]),
-            revoked=Revocation(at=_time(revoked["at"]), reason=str(revoked["reason"])) if revoked else None,
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return _entry(serial, json.loads(text))
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+def _entry(serial: str, fields: object) -> Entry:
+    if not isinstance(fields, dict) or not _SERIAL.fullmatch(serial):
+        raise ValueError("no entry under a serial number")
+    revoked = fields.get("revoked")
+    return Entry(
+        serial=serial,
+        kind=Kind(_text(fields["kind"])),
+        namespace=_text(fields["namespace"]),
+        name=_text(fields["name"]),
+        uid=_text(fields["uid"]),
+        secret=_text(fields["secret"]),
+        common_name=_text(fields["commonName"]),
+        generation=_generation(fields["generation"]),
+        not_before=_time(fields["notBefore"]),
+        not_after=_time(fields["notAfter"]),
+        issued_at=_time(fields["issuedAt"]),
+        why=_text(fields["why"]),
+        revoked=_revocation(revoked) if revoked is not None else None,
+    )
+
+
+def _revocation(fields: object) -> Revocation:
+    if not isinstance(fields, dict) or fields["reason"] not in REASONS:
+        raise ValueError("no revocation")
+    return Revocation(at=_time(fields["at"]), reason=fields["reason"])
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _generation(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("no generation")
+    return value
+
+
+def _time(value: object) -> datetime:
+    moment = datetime.fromisoformat(_text(value))
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")
     return moment
@@ -141,7 +173,7 @@ def shard_number(authority: ObjectRef, shard: ObjectRef) -> int | None:
     """Return the number in a shard's name, None for another name."""
     prefix = f"{authority.name}-ledger-"
     number = shard.name.removeprefix(prefix)
-    return int(number) if shard.name.startswith(prefix) and number.isdecimal() else None
+    return int(number) if shard.name.startswith(prefix) and _NUMBER.fullmatch(number) else None
 
 
 def new_shard(authority: CertificateAuthority, number: int, entries: Iterable[Entry]) -> ConfigMap:
@@ -173,6 +205,6 @@ def entries_of(shards: Iterable[ConfigMap]) -> Iterator[Entry]:
 
 
 def revoked_of(entries: Iterable[Entry], uid: str, reason: str, now: datetime) -> Mapping[str, Entry]:
-    """Return the changed entries when every unexpired certificate of an object is revoked, by serial."""
+    """Return the changed entries when all live client certificates of an object are revoked, by serial."""
     mine = (entry for entry in entries if entry.uid == uid and entry.is_client and entry.is_live(now))
     return {entry.serial: entry.revoke(now, reason) for entry in mine}

@@ -25,7 +25,7 @@ from mtls_operator.api.model import render_time
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import SpecError
 from mtls_operator.pki.error import PkiError
-from mtls_operator.pki.inspect import chain_to_pem, inspect_certificate, load_chain
+from mtls_operator.pki.inspect import chain_to_pem, fingerprint_of, load_chain
 from mtls_operator.pki.issue import Issuer
 from mtls_operator.pki.keys import PrivateKey, key_from_pem, key_to_pem, public_key_der
 from mtls_operator.pki.profiles import Usage
@@ -98,7 +98,7 @@ class Generation:
     @property
     def fingerprint(self) -> str:
         """The certificate's SHA-256, lower-case hexadecimal."""
-        return inspect_certificate(self.certificate).fingerprint_sha256
+        return fingerprint_of(self.certificate)
 
     @property
     def public_key(self) -> bytes:
@@ -235,8 +235,8 @@ def read_lineage(secret: Secret) -> Lineage:
     try:
         numbers = sorted(int(m[1]) for name in secret.data if (m := _CERTIFICATE.fullmatch(name)))
         generations = tuple(_read_generation(secret.data, number) for number in numbers)
-        _require_a_signer(generations)
-    except (PkiError, ValueError, KeyError, TypeError) as error:
+        _require_signers(generations)
+    except (PkiError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         what = str(error) if isinstance(error, PkiError) else "a record in it is damaged"
         raise SpecError(
             Reason.CA_KEY_DAMAGED,
@@ -255,19 +255,24 @@ def _read_generation(data: Mapping[str, bytes], number: int) -> Generation:
         certificate=certificate,
         cross=load_chain(cross)[0] if cross is not None else None,
         key=key_from_pem(key) if key is not None else None,
-        record=_read_record(data.get(f"{name}.json", b"{}")),
+        record=_read_record(data.get(f"{name}.json")),
     )
     if generation.key is not None:
         issuer_of(generation, generation.key)
     return generation
 
 
-def _require_a_signer(generations: tuple[Generation, ...]) -> None:
+def _require_signers(generations: tuple[Generation, ...]) -> None:
+    """A rotation cannot be taken up where its record or a key that it needs has gone."""
     if not generations:
         raise PkiError("there is no certificate g1.crt in it")
-    newest = generations[-1]
-    if newest.key is None and not newest.record.source:
-        raise PkiError(f"the key g{newest.number}.key is missing")
+    for successor in generations[1:]:
+        if successor.record == Record():
+            raise PkiError(f"the record g{successor.number}.json is missing")
+    lineage = Lineage(generations)
+    for signer in (lineage.newest, *map(lineage.signer, Usage)):
+        if signer.key is None and not signer.record.source:
+            raise PkiError(f"the key g{signer.number}.key is missing")
 
 
 def _render_record(record: Record) -> bytes:
@@ -283,8 +288,13 @@ def _render_record(record: Record) -> bytes:
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _read_record(text: bytes) -> Record:
+def _read_record(text: bytes | None) -> Record:
+    """A first root may do without a record: nothing was decided about it."""
+    if text is None:
+        return Record()
     fields = json.loads(text)
+    if not isinstance(fields, dict):
+        raise TypeError("no record")
     soak = fields.get("soakSeconds")
     times = {attribute: _time(fields[name]) for name, attribute in _TIMES.items() if name in fields}
     return Record(

@@ -1,12 +1,13 @@
 """Which revocation lists have to be signed anew, and what is on them.
 
-Pure. There is a list for each root, since a verifier looks for one by the key that signed. Called by
-the CertificateAuthority reconciler.
+Pure. There is a list for each root, since a verifier looks for one by the key that signed; what is on
+it follows from the ledger. Called by the CertificateAuthority reconciler.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.pki.crl import (
@@ -21,7 +22,6 @@ from mtls_operator.pki.error import PkiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime, timedelta
 
     from mtls_operator.core.ledger import Entry
     from mtls_operator.core.lineage import Generation, Lineage
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 CA_CRL: Final = "ca.crl"
 MOST_BYTES: Final = 950_000
 """Of the 1,048,576 that a ConfigMap may have; the roots and the names need the rest."""
+_CLOCK_SKEW: Final = timedelta(minutes=5)
+"""The list of an operator whose clock was ahead of ours is as good as ours."""
 
 
 def list_name(generation: Generation) -> str:
@@ -72,7 +74,7 @@ def lists_due(
     known_number: int,
     now: datetime,
 ) -> tuple[ListToSign, ...]:
-    """Return the lists to sign: those that are missing, changed, damaged, or half through.
+    """Return the lists to sign: missing, damaged, changed, half through, or valid for longer than asked.
 
     Args:
         lineage: the roots; one whose key was dropped has had its last list.
@@ -83,16 +85,34 @@ def lists_due(
         now: the time.
     """
     kept = tuple(entries)
-    found = {g.number: read_list(g, published) for g in lineage.generations}
-    number = 1 + max([known_number, *(facts.number for facts in found.values() if facts is not None)])
+    number = 1 + highest_number(lineage, published, known_number)
     due: list[ListToSign] = []
     for generation in lineage.generations:
-        if generation.key is None and not generation.record.source:
+        if not _still_signs(lineage, generation, kept, now):
             continue
         revoked = revoked_under(lineage, generation, kept, now)
-        if _is_due(found[generation.number], revoked, validity, now):
+        if _is_due(read_list(generation, published), revoked, validity, now):
             due.append(ListToSign(generation=generation, revoked=revoked, number=number))
     return tuple(due)
+
+
+def _still_signs(lineage: Lineage, generation: Generation, entries: tuple[Entry, ...], now: datetime) -> bool:
+    """Tell whether a root has a key for lists, and work for it.
+
+    We never drop somebody else's key, so what ends its work is that all it signed for us has ended.
+    """
+    if generation.key is not None or generation is lineage.newest or generation is lineage.retiring:
+        return True
+    if not generation.record.source:
+        return False
+    numbers = lineage.with_key_of(generation)
+    return any(entry.generation in numbers and now < entry.not_after for entry in entries)
+
+
+def highest_number(lineage: Lineage, published: Mapping[str, str], known_number: int) -> int:
+    """Return the highest number that any list has had, by what is published and what the status knows."""
+    found = (read_list(generation, published) for generation in lineage.generations)
+    return max([known_number, *(facts.number for facts in found if facts is not None)])
 
 
 def last_list(
@@ -109,9 +129,15 @@ def last_list(
     facts = read_list(generation, published)
     if facts is not None and facts.next_update == end:
         return None
-    numbers = [f.number for g in lineage.generations if (f := read_list(g, published)) is not None]
-    number = 1 + max([known_number, *numbers])
+    number = 1 + highest_number(lineage, published, known_number)
     return ListToSign(generation=generation, revoked=(), number=number, next_update=end)
+
+
+def earliest_update(lineage: Lineage, published: Mapping[str, str]) -> datetime | None:
+    """Return when the first of the lists ends that are still signed anew, None when there is none."""
+    signing = (g for g in lineage.generations if g.key is not None or g is lineage.newest)
+    found = (read_list(generation, published) for generation in signing)
+    return min((facts.next_update for facts in found if facts is not None), default=None)
 
 
 def read_list(generation: Generation, published: Mapping[str, str]) -> CrlFacts | None:
@@ -128,7 +154,7 @@ def read_list(generation: Generation, published: Mapping[str, str]) -> CrlFacts 
 def _is_due(
     facts: CrlFacts | None, revoked: tuple[RevokedSerial, ...], validity: timedelta, now: datetime
 ) -> bool:
-    if facts is None or facts.next_update - now <= validity / 2:
+    if facts is None or not validity / 2 < facts.next_update - now <= validity + _CLOCK_SKEW:
         return True
     return facts.serials != {(f"{one.serial:x}", one.reason) for one in revoked}
 
@@ -143,6 +169,8 @@ def lists_together(lineage: Lineage, published: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
-def expected_bytes(due: Iterable[ListToSign]) -> int:
-    """Return how large the lists will be at most, each being published twice."""
-    return sum(2 * estimated_pem_size(len(one.revoked)) for one in due)
+def expected_bytes(lineage: Lineage, published: Mapping[str, str], due: Iterable[ListToSign]) -> int:
+    """Return how large all lists will be at most, each being published twice, once these are signed."""
+    sizes = {list_name(g): len(published.get(list_name(g), "")) for g in lineage.generations}
+    sizes |= {list_name(one.generation): estimated_pem_size(len(one.revoked)) for one in due}
+    return 2 * sum(sizes.values())

@@ -12,8 +12,11 @@
     Switch    every listener trusts the next root alone              (nothing)
     Drain     the old root is out of the cloud                       finished_at
 
+An old root that has ended serves nobody: then Prepare, Reissue and Soak end at once.
+
 Pure. A phase is not remembered: it follows from the times recorded beside the newest root and from
-what is seen, so a crash resumes where it was. Called by the CertificateAuthority reconciler.
+what is seen, so a crash resumes where it was. Called by the CertificateAuthority reconciler once all
+roots are published.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ SHOWN: Final = 10
 """How many names a status lists."""
 LEAST_PATIENCE: Final = timedelta(hours=1)
 """Certificates that cannot be issued anew hold up a rotation for this long, or for the overlap."""
+EVICTION_PATIENCE: Final = timedelta(minutes=10)
+"""They hold up an eviction for this long: else a tenant who is to be shut out could put it off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,6 @@ class Situation:
         successor: the fingerprint of the root that `nextSecretRef` names, empty without one.
         successor_problem: why that root cannot be used, empty when it can.
         lineage: the roots.
-        is_published: everybody can read all of them.
         pending: holders of old certificates that are to be issued anew and have not been, by name.
         excused: holders that are not waited for, each with the reason.
         old_leaves: holders of client certificates of the old root that are still accepted, by name.
@@ -60,7 +64,6 @@ class Situation:
     successor: str
     successor_problem: str
     lineage: Lineage
-    is_published: bool
     pending: tuple[str, ...]
     excused: tuple[str, ...]
     old_leaves: tuple[str, ...]
@@ -120,59 +123,89 @@ Move = Start | Advance | DropKey | DropRoot
 
 def next_move(seen: Situation) -> Move | None:
     """Return what may be done now, None when something has to come first."""
-    retiring, record, now = seen.lineage.retiring, seen.lineage.newest.record, seen.now
+    retiring = seen.lineage.retiring
     if retiring is None:
         return _start(seen) or _tidy(seen)
-    if record.prepared_at is None:
-        ready = seen.is_published and not (_is_bundled(record) and seen.behind)
-        done = replace(record, prepared_at=now)
-        return Advance(phase=RotationPhase.REISSUE, record=done) if ready else None
-    if record.reissued_at is None:
-        ready = not seen.pending or now >= _patience_ends(seen, record.prepared_at)
-        done = replace(record, reissued_at=now)
-        return Advance(phase=RotationPhase.SOAK, record=done, left=seen.pending) if ready else None
-    if record.switched_at is None:
-        done = replace(record, switched_at=now)
-        left = () if record.strategy is RotationStrategy.SAME_KEY else seen.old_leaves
-        ready = now >= _switch_time(seen, record.reissued_at, retiring)
-        return Advance(phase=RotationPhase.SWITCH, record=done, left=left) if ready else None
-    if seen.behind or not seen.is_drained:
+    now_in, record, now = phase(seen), seen.lineage.newest.record, seen.now
+    if not _may_leave(seen, now_in, retiring):
         return None
-    return Advance(phase=RotationPhase.STABLE, record=replace(record, finished_at=now))
+    match now_in:
+        case RotationPhase.PREPARE:
+            return Advance(phase=RotationPhase.REISSUE, record=replace(record, prepared_at=now))
+        case RotationPhase.REISSUE:
+            done = replace(record, reissued_at=now)
+            return Advance(phase=RotationPhase.SOAK, record=done, left=seen.pending)
+        case RotationPhase.SOAK:
+            done = replace(record, switched_at=now)
+            return Advance(phase=RotationPhase.SWITCH, record=done, left=_waited_for(seen, now_in))
+        case _:
+            return Advance(phase=RotationPhase.STABLE, record=replace(record, finished_at=now))
+
+
+def _may_leave(seen: Situation, now_in: RotationPhase, retiring: Generation) -> bool:
+    record = seen.lineage.newest.record
+    if now_in is RotationPhase.PREPARE:
+        return not (_is_bundled(record) and seen.behind) or has_ended(retiring, seen.now)
+    if now_in is RotationPhase.REISSUE:
+        return not seen.pending or seen.now >= _patience_ends(seen, retiring)
+    if now_in is RotationPhase.SOAK:
+        return seen.now >= _switch_time(seen, retiring)
+    return now_in is RotationPhase.DRAIN and seen.is_drained
+
+
+def has_ended(generation: Generation, now: datetime) -> bool:
+    """Tell whether a root's validity is over."""
+    return now >= generation.certificate.not_valid_after_utc
 
 
 def _is_bundled(record: Record) -> bool:
     return record.strategy is RotationStrategy.BUNDLE and not record.evicting
 
 
-def _patience_ends(seen: Situation, since: datetime) -> datetime:
-    return since + max(seen.spec.rotation.overlap, LEAST_PATIENCE)
+def _patience_ends(seen: Situation, retiring: Generation) -> datetime:
+    """Return when holders who could not be given a new certificate are waited for no longer."""
+    record = seen.lineage.newest.record
+    usual = max(seen.spec.rotation.overlap, LEAST_PATIENCE)
+    patience = EVICTION_PATIENCE if record.evicting else usual
+    return min((record.prepared_at or seen.now) + patience, retiring.certificate.not_valid_after_utc)
 
 
-def _switch_time(seen: Situation, reissued_at: datetime, retiring: Generation) -> datetime:
-    """Return when the listeners may switch; an old root that has ended serves nobody: at once."""
-    record, rotation = seen.lineage.newest.record, seen.spec.rotation
-    if seen.now >= retiring.certificate.not_valid_after_utc:
-        return seen.now
+def _switch_time(seen: Situation, retiring: Generation) -> datetime:
+    """Return when the listeners may switch."""
+    end = retiring.certificate.not_valid_after_utc
+    return min(_soak_ends(seen, seen.lineage.newest.record), end)
+
+
+def _soak_ends(seen: Situation, record: Record) -> datetime:
+    since, rotation = record.reissued_at or seen.now, seen.spec.rotation
     if record.evicting:
-        return reissued_at + (record.soak or timedelta())
-    soaked = reissued_at + rotation.minimum_soak
-    if record.strategy is RotationStrategy.SAME_KEY or not seen.old_leaves:
+        return since + (record.soak or timedelta())
+    soaked = since + rotation.minimum_soak
+    if not _waited_for(seen, RotationPhase.SOAK):
         return soaked
-    return max(soaked, reissued_at + rotation.overlap)
+    return max(soaked, since + rotation.overlap)
+
+
+def _waited_for(seen: Situation, now_in: RotationPhase) -> tuple[str, ...]:
+    """Return the holders of certificates that a phase waits for."""
+    if now_in is RotationPhase.REISSUE:
+        return seen.pending
+    if now_in is RotationPhase.SOAK and seen.lineage.newest.record.strategy is not RotationStrategy.SAME_KEY:
+        return seen.old_leaves
+    return ()
 
 
 def _wanted(seen: Situation) -> tuple[RotateRequest, str] | None:
     """Return the rotation that is asked for, and why; None when none is."""
-    newest, spec = seen.lineage.newest, seen.spec
+    newest, strategy = seen.lineage.newest, seen.spec.rotation.strategy
+    token = seen.token if seen.token != newest.record.token else ""
     if seen.successor and seen.lineage.find(seen.successor) is None:
-        request = RotateRequest.parse(seen.token, RotationStrategy.BUNDLE)
-        evicting = request.evicting and seen.token != newest.record.token
-        return replace(request, evicting=evicting, from_source=True), "nextSecretRef names a successor"
-    if seen.token and seen.token != newest.record.token:
-        return RotateRequest.parse(seen.token, spec.rotation.strategy), "the annotation rotate asks for it"
+        request = replace(RotateRequest.parse(token, RotationStrategy.BUNDLE), from_source=True)
+        return request, "nextSecretRef names a successor"
+    if token:
+        return RotateRequest.parse(token, strategy), "the annotation rotate asks for it"
     if seen.now >= rotation_time(seen):
-        return RotateRequest(strategy=spec.rotation.strategy), "it nears its end"
+        return RotateRequest(strategy=strategy), "it nears its end"
     return None
 
 
@@ -193,6 +226,12 @@ def refusal(seen: Situation) -> str | None:
     """Return why a rotation that is asked for is not begun, None when none is asked for or it can be."""
     if seen.successor_problem:
         return seen.successor_problem
+    known = seen.lineage.find(seen.successor)
+    if known is not None:
+        return (
+            f"the Secret of nextSecretRef holds root {known.number}, which this authority has had already: "
+            "name one with another root"
+        )
     wanted = _wanted(seen) if seen.lineage.retiring is None else None
     return why_not(wanted[0], seen.spec, seen.lineage) if wanted is not None else None
 
@@ -200,7 +239,7 @@ def refusal(seen: Situation) -> str | None:
 def _tidy(seen: Situation) -> Move | None:
     """Return what of the old roots can go: first those that have ended, then keys without work."""
     old = seen.lineage.generations[:-1]
-    ended = next((g for g in old if seen.now >= g.certificate.not_valid_after_utc), None)
+    ended = next((g for g in old if has_ended(g, seen.now)), None)
     if ended is not None:
         return DropRoot(generation=ended)
     idle = next((g for g in old if g.key is not None and _is_idle(seen, g)), None)
@@ -233,10 +272,6 @@ def progress(seen: Situation) -> RotationStatus:
     if now_in is RotationPhase.STABLE:
         due = None if record.source else rotation_time(seen)
         return RotationStatus(phase=now_in, next_time=due)
-    waited = {
-        RotationPhase.REISSUE: seen.pending,
-        RotationPhase.SOAK: () if record.strategy is RotationStrategy.SAME_KEY else seen.old_leaves,
-    }
     follows = {
         RotationPhase.PREPARE: seen.behind,
         RotationPhase.REISSUE: seen.excused,
@@ -247,18 +282,19 @@ def progress(seen: Situation) -> RotationStatus:
         strategy=record.strategy,
         evicting=record.evicting,
         next_time=_next_time(seen),
-        remaining=waited.get(now_in, ())[:SHOWN],
+        remaining=_waited_for(seen, now_in)[:SHOWN],
         blockers=follows.get(now_in, ())[:SHOWN],
     )
 
 
 def _next_time(seen: Situation) -> datetime | None:
-    record, retiring = seen.lineage.newest.record, seen.lineage.retiring
-    if retiring is None or record.prepared_at is None or record.switched_at is not None:
+    """Return when the present phase ends at the latest, None where only others can end it."""
+    now_in, retiring = phase(seen), seen.lineage.retiring
+    if retiring is None:
         return None
-    if record.reissued_at is None:
-        return _patience_ends(seen, record.prepared_at)
-    return _switch_time(seen, record.reissued_at, retiring)
+    if now_in is RotationPhase.REISSUE:
+        return _patience_ends(seen, retiring)
+    return _switch_time(seen, retiring) if now_in is RotationPhase.SOAK else None
 
 
 def since(lineage: Lineage) -> datetime | None:

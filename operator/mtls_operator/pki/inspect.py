@@ -85,6 +85,11 @@ def inspect_certificate(certificate: x509.Certificate) -> Facts:
         raise PkiError(f"the certificate cannot be read: {error}") from None
 
 
+def fingerprint_of(certificate: x509.Certificate) -> str:
+    """Return a certificate's `fingerprint_sha256`, without the cost of its other facts."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
 def _facts(certificate: x509.Certificate) -> Facts:
     constraints = extension_of(certificate, x509.BasicConstraints)
     subject_key = extension_of(certificate, x509.SubjectKeyIdentifier)
@@ -92,7 +97,7 @@ def _facts(certificate: x509.Certificate) -> Facts:
     public_key = certificate.public_key()
     return Facts(
         serial_number=f"{certificate.serial_number:x}",
-        fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
+        fingerprint_sha256=fingerprint_of(certificate),
         fingerprint_sha1=certificate.fingerprint(hashes.SHA1()).hex(),  # noqa: S303 (an identifier)
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,

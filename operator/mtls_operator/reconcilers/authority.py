@@ -90,7 +90,7 @@ class AuthorityBehaviour:
         await self._ledger.prune(resource.ref)
         for _ in range(_MOST_MOVES):
             entries = await self._ledger.entries(resource.ref)
-            ground, too_large = await self._publication.publish(resource, ground, entries.values())
+            ground, hindrance = await self._publication.publish(resource, ground, entries.values())
             try:
                 seen = await self._look(resource, ground, entries)
             except CloudError as error:
@@ -98,7 +98,7 @@ class AuthorityBehaviour:
             moved = await self._rotation.advance(resource, seen)
             if moved is None:
                 result = self._result(resource, seen, entries)
-                return replace(result, outcome=too_large) if too_large is not None else result
+                return replace(result, outcome=hindrance) if hindrance is not None else result
             ground = moved
         raise NotReady(Reason.ROTATING, "the rotation goes on in the next pass", timedelta(seconds=1))
 

@@ -27,6 +27,7 @@ from mtls_operator.core.revocation import (
     lists_due,
     lists_together,
 )
+from mtls_operator.errors import SpecError
 from mtls_operator.pki.crl import build_crl, crls_to_pem
 from mtls_operator.pki.inspect import chain_to_pem
 
@@ -58,25 +59,33 @@ class Publication:
         """Write the ConfigMap where it differs from what should be in it.
 
         Returns:
-            What is published, and how the pass has to end when a list does not fit: all else goes on,
-            since a rotation is one of the ways out.
+            What is published, and how the pass has to end when a list does not fit, or the key of an
+            earlier root is out of reach: all else goes on, since a rotation is one of the ways out.
 
         Raises:
-            SpecError: a key is missing or damaged.
+            SpecError: the newest root's key is missing or damaged.
         """
-        published = ground.config_map.data
+        lineage, published = ground.lineage, ground.config_map.data
         due = lists_due(
-            ground.lineage,
+            lineage,
             entries,
             published,
             validity=authority.spec.crl.validity,
             known_number=_known_number(authority),
             now=self._clock.now(),
         )
-        too_large = _too_large(due)
-        fitting = () if too_large is not None else due
-        signed = {list_name(one.generation): await self._sign(authority, one) for one in fitting}
-        return await self._write(ground, signed), too_large
+        if expected_bytes(lineage, published, due) > MOST_BYTES:
+            return await self._write(ground, {}), _too_large(due)
+        signed: dict[str, str] = {}
+        unsigned: Stuck | None = None
+        for one in due:
+            try:
+                signed[list_name(one.generation)] = await self._sign(authority, one)
+            except SpecError as error:
+                if one.generation is lineage.newest:
+                    raise
+                unsigned = _not_signed(one.generation, error)
+        return await self._write(ground, signed), unsigned
 
     async def close(self, authority: CertificateAuthority, ground: Ground, generation: Generation) -> Ground:
         """Publish the last list of a root whose key is to be dropped: it is valid as long as the root."""
@@ -121,14 +130,21 @@ def _known_number(authority: CertificateAuthority) -> int:
     return crl.number if crl is not None else 0
 
 
-def _too_large(due: tuple[ListToSign, ...]) -> Stuck | None:
-    if expected_bytes(due) <= MOST_BYTES:
-        return None
+def _too_large(due: tuple[ListToSign, ...]) -> Stuck:
     count = sum(len(one.revoked) for one in due)
     return Stuck(
         reason=Reason.LIST_TOO_LARGE,
         message=f"the revocation list would hold {count} certificates, more than a ConfigMap takes; the list "
         "published last stays. Shorten durations, so that revoked certificates end sooner, or evict them: "
         "kubectl mtls rotate ca --evict.",
+        after=STUCK_RETRY,
+    )
+
+
+def _not_signed(generation: Generation, error: SpecError) -> Stuck:
+    return Stuck(
+        reason=Reason(error.reason),
+        message=f"the revocation list of the earlier root {generation.number} cannot be signed anew, and the "
+        f"one published last stays: {error}",
         after=STUCK_RETRY,
     )

@@ -15,7 +15,7 @@ from mtls_operator.core import dependants
 from mtls_operator.core.existing_root import take_up
 from mtls_operator.core.lineage import Generation, Lineage, Record, issuer_of
 from mtls_operator.core.reasons import Reason
-from mtls_operator.core.rotation import Advance, DropKey, DropRoot, Situation, Start, next_move
+from mtls_operator.core.rotation import Advance, DropKey, DropRoot, Situation, Start, has_ended, next_move
 from mtls_operator.errors import SpecError
 from mtls_operator.pki.inspect import inspect_certificate
 from mtls_operator.pki.roots import cross_sign, renew_root
@@ -90,7 +90,6 @@ class Rotation:
             successor=successor,
             successor_problem=problem,
             lineage=lineage,
-            is_published=True,
             pending=pending,
             excused=excused,
             old_leaves=dependants.names(dependants.old_leaves(lineage, issued, now)),
@@ -157,8 +156,7 @@ class Rotation:
             )
             return Generation(number=newest.number + 1, certificate=root, key=key, record=record)
         made = await asyncio.to_thread(new_root, authority, newest.number + 1, record, self._clock)
-        ended = now >= newest.certificate.not_valid_after_utc
-        if request.strategy is RotationStrategy.BUNDLE or ended:
+        if request.strategy is RotationStrategy.BUNDLE or has_ended(newest, now):
             return made
         issuer = issuer_of(newest, key)
         cross = await asyncio.to_thread(cross_sign, root=made.certificate, issuer=issuer, now=now)

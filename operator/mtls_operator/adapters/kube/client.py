@@ -6,6 +6,7 @@ by POST and replaced with uid and resourceVersion, so that nobody else's is ever
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator import errors
@@ -100,16 +101,24 @@ class KubeClient:
         reply = await self._api.call("GET", paths.core("configmaps", namespace), query=query)
         return tuple(shapes.read_config_map(item) for item in shapes.items_of(reply))
 
-    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str]) -> None:
-        """Add or replace entries of exactly this one, whatever its version; the others stay.
+    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str]) -> ConfigMap:
+        """Add or replace entries, whatever `config_map.data` holds; the others stay.
 
-        The uid in the body makes it the object that was read, not a new one of the same name.
+        Only what is new goes over the wire, and of the answer only the metadata: a shard of the ledger
+        has some 200 KB. Returns it with its new version and the data as given; raises KubeConflict
+        unless uid and resourceVersion are still those given.
         """
         path = paths.core("configmaps", config_map.ref.namespace, config_map.ref.name)
-        patch: Json = {"metadata": {"uid": config_map.uid}, "data": dict(data)}
-        await self._api.call(
-            "PATCH", path, query=_WRITE, body=patch, content_type=MERGE_PATCH, accept=METADATA_ONLY
+        metadata = {"uid": config_map.uid, "resourceVersion": config_map.resource_version}
+        reply = await self._api.call(
+            "PATCH",
+            path,
+            query=_WRITE,
+            body={"metadata": metadata, "data": dict(data)},
+            content_type=MERGE_PATCH,
+            accept=METADATA_ONLY,
         )
+        return replace(config_map, resource_version=shapes.read_config_map(reply).resource_version)
 
     async def delete_config_map(self, config_map: ConfigMap) -> None:
         """Delete exactly this one; one that is gone already is fine."""
