@@ -121,7 +121,10 @@ def check(world: World, secret: Secret) -> None:
         assert contents is not None
         assert contents.certificate == chain[0]
         assert same_key(chain[0], contents.key)
-        assert contents.chain == (*chain[1:], *roots)
+        assert contents.chain[: len(chain) - 1] == chain[1:]
+        assert set(contents.chain[len(chain) - 1 :]) <= set(roots)
+        sent = (contents.certificate, *contents.chain)
+        verify_leaf(sent, contents.chain[-1:], world.clock.now(), Usage.CLIENT)
 
 
 def watch(world: World) -> list[str]:
