@@ -29,6 +29,31 @@ def test_a_config_map_that_was_written_reads_back_as_the_same() -> None:
     assert shapes.read_config_map(body) == written
 
 
+REQUESTS: list[tuple[str, dict[str, Any], bool]] = [
+    ("a stalled one", {"type": "Stalled", "status": "True", "observedGeneration": 2}, True),
+    ("one that awaits an approval", {"type": "Approved", "status": "False", "observedGeneration": 2}, True),
+    (
+        "one that was stalled before it was changed",
+        {"type": "Stalled", "status": "True", "observedGeneration": 1},
+        False,
+    ),
+    ("one that is approved", {"type": "Approved", "status": "True", "observedGeneration": 2}, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("condition", "waits"), [row[1:] for row in REQUESTS], ids=[row[0] for row in REQUESTS]
+)
+def test_a_request_that_needs_a_person(condition: dict[str, Any], waits: bool) -> None:  # noqa: FBT001
+    metadata = {"namespace": "edge", "name": "payments", "generation": 2}
+    body = {
+        "metadata": metadata,
+        "spec": {"caRef": {"name": "clients"}},
+        "status": {"conditions": [condition]},
+    }
+    assert shapes.read_request(body).stalled is waits
+
+
 OWNERS: list[tuple[str, dict[str, Any], bool]] = [
     ("ours, controlling", {"apiVersion": API_VERSION, "controller": True}, True),
     ("ours, not controlling", {"apiVersion": API_VERSION, "controller": False}, False),

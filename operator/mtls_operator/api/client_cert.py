@@ -90,7 +90,7 @@ class ClientSubject(ApiModel):
 
 
 class SecretTemplate(ApiModel):
-    """Metadata for the Secret."""
+    """Metadata for the Secret. A name with a domain has to be admitted by the operator's configuration."""
 
     labels: Annotated[
         Mapping[
@@ -200,7 +200,8 @@ class ClientCertSpec(ApiModel):
     """The key. Default: ECDSA with 256 bits, a new one with each renewal."""
     request: CertificateRequest | None = None
     """A certificate signing request, base64 of its PEM, instead of privateKey: no key is made and the
-    Secret holds only certificates. Subject and names come from this manifest, not from the request."""
+    Secret, of type Opaque, holds only certificates. Subject and names come from this manifest, not from
+    the request."""
     secret_name: ObjectName | None = None
     """The Secret to make. Immutable. Default: the object's name."""
     secret_template: SecretTemplate = Field(default_factory=SecretTemplate)

@@ -174,9 +174,16 @@ def _require_ranges(ranges: Iterable[str], addresses: Iterable[str]) -> None:
     allowed = tuple(ranges)
     networks = [ipaddress.ip_network(text, strict=False) for text in allowed]
     for text in addresses:
-        address = ipaddress.ip_address(text)
-        if not any(address in network for network in networks):
+        if not any(_is_within(text, network) for network in networks):
             raise _denied("clientCertPolicy.allowedIPRanges", text, allowed)
+
+
+def _is_within(text: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    """Tell whether a range admits an address; what is none is admitted by no range."""
+    try:
+        return ipaddress.ip_address(text) in network
+    except ValueError:
+        return False
 
 
 def require_key(authority: CertificateAuthority, leaf: WantedLeaf) -> None:

@@ -54,8 +54,6 @@ class Reason(StrEnum):
     """secretTemplate has a label or annotation of a domain that the configuration does not list."""
     REVOKED = "Revoked"
     """The manifest revokes the certificate; nothing is issued for it any more."""
-    NOT_REVOKED = "NotRevoked"
-    """The certificate is valid."""
     LEDGER_DAMAGED = "LedgerDamaged"
     """The record of issued certificates cannot be read or written, so nothing is issued."""
     LIST_TOO_LARGE = "ListTooLarge"
