@@ -21,6 +21,7 @@ from mtls_operator.adapters.clock import SystemClock
 from mtls_operator.adapters.crl_server import CrlServer, listen
 from mtls_operator.adapters.kube.api import Api
 from mtls_operator.adapters.kube.client import KubeClient
+from mtls_operator.adapters.kube.echoes import Echoes
 from mtls_operator.adapters.kube.recorder import EventRecorder
 from mtls_operator.adapters.kube.view import ClusterView
 from mtls_operator.adapters.tencent.api import CloudApi, Endpoint, Keys
@@ -120,7 +121,8 @@ def _assemble(
 ) -> kopf.OperatorRegistry:
     queue: KeyedQueue[Key] = KeyedQueue()
     clock = SystemClock()
-    kube, view = KubeClient(api), ClusterView(api)
+    echoes = Echoes()
+    kube, view = KubeClient(api, echoes), ClusterView(api)
     recorder = EventRecorder(api, clock, instance=_instance())
     store = CloudCertificates(cloud, cluster=cluster, regions=config.cloud.regions)
     balancers = CloudLoadBalancers(cloud, LoadBalancerWrites(cloud))
@@ -190,7 +192,7 @@ def _assemble(
         resync=config.resync_interval,
         crl_server=CrlServer(view.published, clock, listening) if listening is not None else None,
     )
-    return build_registry(Watches(view, queue), lifecycle, os.environ)
+    return build_registry(Watches(view, queue, echoes), lifecycle, os.environ)
 
 
 def _instance() -> str:

@@ -13,8 +13,10 @@ from builders import (
 )
 from unit.fakes.listed_api import ListedApi
 
+from mtls_operator.adapters.kube.echoes import Echoes
 from mtls_operator.adapters.kube.view import ClusterView
 from mtls_operator.api.meta import API_VERSION, Key, Kind, ObjectRef
+from mtls_operator.core.cluster import Secret
 from mtls_operator.core.ownership import authority_annotations, authority_labels, owned_labels
 from mtls_operator.handlers.watches import Watches
 from mtls_operator.reconcilers.queue import KeyedQueue
@@ -28,7 +30,8 @@ class Operator:
     def __init__(self) -> None:
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self.view = ClusterView(ListedApi({}))
-        self.watches = Watches(self.view, self.queue)
+        self.echoes = Echoes()
+        self.watches = Watches(self.view, self.queue, self.echoes)
 
     async def woken(self) -> set[Key]:
         """Return what is due, and forget it."""
@@ -191,3 +194,50 @@ async def test_another_config_map_wakes_nobody(name: str) -> None:
     await operator.know(client_cert_manifest("payments"))
     await operator.watches.config_map("MODIFIED", plain(name))
     assert await operator.woken() == set()
+
+
+def made(version: str, uid: str = "uid-secret") -> Body:
+    """A Secret that the operator made for `payments`, as a watch delivers it."""
+    cert = client_cert("payments", namespace="edge")
+    owner = {"apiVersion": API_VERSION, "kind": "ClientCert", "name": "payments", "controller": True}
+    return plain(
+        "payments", labels=owned_labels(cert), uid=uid, resourceVersion=version, ownerReferences=[owner]
+    )
+
+
+def written(version: str) -> Secret:
+    ref = ObjectRef("edge", "payments")
+    return Secret(ref=ref, type="Opaque", data={}, uid="uid-secret", resource_version=version)
+
+
+async def test_a_write_of_ours_wakes_nobody_when_it_comes_back_as_an_event() -> None:
+    operator = Operator()
+    operator.echoes.expect(written("7"))
+    await operator.watches.secret("ADDED", made("7"))
+    assert await operator.woken() == set()
+
+
+@pytest.mark.parametrize(
+    ("event", "body"),
+    [
+        ("MODIFIED", made("8")),
+        ("MODIFIED", made("6")),
+        ("MODIFIED", made("7", uid="another")),
+        ("DELETED", made("7")),
+    ],
+    ids=["a later version", "an earlier version", "another object of the name", "its deletion"],
+)
+async def test_what_is_not_our_last_write_wakes_the_owner(event: str, body: Body) -> None:
+    operator = Operator()
+    operator.echoes.expect(written("7"))
+    await operator.watches.secret(event, body)
+    assert await operator.woken() == keys(Kind.CLIENT_CERT, "payments")
+
+
+async def test_an_echo_is_expected_once() -> None:
+    """A list after a broken watch shows the version again: whether it was missed meanwhile is not known."""
+    operator = Operator()
+    operator.echoes.expect(written("7"))
+    await operator.watches.secret("MODIFIED", made("7"))
+    await operator.watches.secret(None, made("7"))
+    assert await operator.woken() == keys(Kind.CLIENT_CERT, "payments")

@@ -26,7 +26,7 @@ from mtls_operator.core.published import published_in
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import OwnershipError, SpecError
 from mtls_operator.pki.error import PkiError
-from mtls_operator.pki.inspect import inspect_certificate, load_chain
+from mtls_operator.pki.inspect import fingerprint_of, load_chain
 from mtls_operator.pki.keys import KeyAlgorithm, KeySpec
 from mtls_operator.pki.names import Subject
 
@@ -149,7 +149,7 @@ def _require_same_roots(
             raise _swapped(authority)
         return
     current = (root for root in published if root.not_valid_after_utc > now)
-    if any(lineage.find(inspect_certificate(root).fingerprint_sha256) is None for root in current):
+    if any(lineage.find(fingerprint_of(root)) is None for root in current):
         raise _swapped(authority)
 
 

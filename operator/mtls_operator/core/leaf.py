@@ -85,6 +85,12 @@ class StoredLeaf:
         return renewal_time(self.facts.not_before, self.facts.not_after, wanted.renew_before, wanted.seed)
 
 
+def as_stored(chain: tuple[x509.Certificate, ...], key: PrivateKey | None, renew_token: str) -> StoredLeaf:
+    """Return what reading a Secret gives into which this has just been written."""
+    facts = inspect_certificate(chain[0])
+    return StoredLeaf(chain=chain, key=key, facts=facts, renew_token=renew_token)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
     """All facts that one check may use."""

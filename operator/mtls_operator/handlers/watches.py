@@ -15,6 +15,7 @@ from mtls_operator.core.server_cert import authorities
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mtls_operator.adapters.kube.echoes import Echoes
     from mtls_operator.adapters.kube.held import Held
     from mtls_operator.adapters.kube.view import ClusterView
     from mtls_operator.api.listener import MutualTLSListener
@@ -30,9 +31,10 @@ NODE_WINDOW_SECONDS: Final = 2.0
 class Watches:
     """Feeds the view and the queue."""
 
-    def __init__(self, view: ClusterView, queue: KeyedQueue[Key]) -> None:
+    def __init__(self, view: ClusterView, queue: KeyedQueue[Key], echoes: Echoes) -> None:
         self._view = view
         self._queue = queue
+        self._echoes = echoes
         self._seen: dict[Key, object] = {}
         self.are_running = False
         """Whether kopf's watches deliver: every cluster has a namespace, so its event always comes."""
@@ -71,15 +73,14 @@ class Watches:
 
     async def secret(self, event: str | None, body: Mapping[str, object]) -> None:
         """Wake the owner of a Secret that we made, and whoever refers to it; nothing of it is kept."""
-        del event
-        await self._owner_of(body)
+        await self._owner_of(event, body)
         for key in self._view.users_of_secret(shapes.ref_of(body)):
             await self._queue.add(key)
 
     async def config_map(self, event: str | None, body: Mapping[str, object]) -> None:
         """Wake the owner of a ConfigMap that we made; approvals wake those who may have waited for them."""
         _take(self._view.held_published, event, body)
-        await self._owner_of(body)
+        await self._owner_of(event, body)
         ref = shapes.ref_of(body)
         if ref.name.endswith(_APPROVALS):
             for request in self._view.requests_to(
@@ -87,8 +88,13 @@ class Watches:
             ):
                 await self._wake(Kind.CLIENT_CERT, request.ref)
 
-    async def _owner_of(self, body: Mapping[str, object]) -> None:
-        """Wake the owner of what we made: somebody may have changed it."""
+    async def _owner_of(self, event: str | None, body: Mapping[str, object]) -> None:
+        """Wake the owner of what we made, unless the event shows what its own pass has just written."""
+        uid, version = shapes.uid_of(body), str(shapes.version_of(body))
+        if event == DELETED:
+            self._echoes.forget(uid)
+        elif self._echoes.is_one(uid, version):
+            return
         ref, owner = shapes.ref_of(body), shapes.owner_of(body)
         name = owner.name if owner is not None else shapes.annotations_of(body).get(OWNER_ANNOTATION, "")
         kind = shapes.labels_of(body).get(OWNER_KIND_LABEL, "")

@@ -15,7 +15,7 @@ from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core import client_cert as core
 from mtls_operator.core.client_secret import require_own_secret, require_type
 from mtls_operator.core.conditions import APPROVED, DENIED, Aspect
-from mtls_operator.core.leaf import TLS_CRT, read_leaf
+from mtls_operator.core.leaf import TLS_CRT, as_stored
 from mtls_operator.core.outcome import Done
 from mtls_operator.core.password import referenced_password
 from mtls_operator.core.reasons import Reason
@@ -131,7 +131,7 @@ class ClientCertBehaviour:
 
     async def _write(
         self, wanted: Wanted, work: Work, secret: Secret | None, stored: StoredLeaf | None, signer: Signer
-    ) -> tuple[Secret, StoredLeaf | None]:
+    ) -> tuple[Secret, StoredLeaf]:
         chain, key = await self._material(wanted, work, stored, signer)
         rendered = await asyncio.to_thread(
             core.render_secret,
@@ -143,8 +143,7 @@ class ClientCertBehaviour:
             issued=work.issue is not None,
         )
         write = self._kube.update_secret if secret is not None else self._kube.create_secret
-        written = await write(rendered)
-        return written, await asyncio.to_thread(read_leaf, written)
+        return await write(rendered), as_stored(chain, key, wanted.leaf.renew_token)
 
     async def _material(
         self, wanted: Wanted, work: Work, stored: StoredLeaf | None, signer: Signer

@@ -17,7 +17,7 @@ from mtls_operator.core.lineage import Generation, Lineage, Record, issuer_of
 from mtls_operator.core.reasons import Reason
 from mtls_operator.core.rotation import Advance, DropKey, DropRoot, Situation, Start, has_ended, next_move
 from mtls_operator.errors import SpecError
-from mtls_operator.pki.inspect import inspect_certificate
+from mtls_operator.pki.inspect import fingerprint_of
 from mtls_operator.pki.roots import cross_sign, renew_root
 from mtls_operator.reconcilers.roots import new_root
 
@@ -110,7 +110,7 @@ class Rotation:
             issuer = take_up(secret, authority.ref, ref.name, self._clock.now())
         except SpecError as error:
             return "", str(error)
-        return inspect_certificate(issuer.certificate).fingerprint_sha256, ""
+        return fingerprint_of(issuer.certificate), ""
 
     async def advance(self, authority: CertificateAuthority, seen: Seen) -> Ground | None:
         """Make the next move and return what came of it, None when none can be made."""

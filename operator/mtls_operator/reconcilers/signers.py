@@ -13,7 +13,6 @@ from mtls_operator.core.existing_root import read_source
 from mtls_operator.core.lineage import issuer_of, read_lineage
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady
-from mtls_operator.pki.inspect import inspect_certificate
 from mtls_operator.reconcilers.shared_reads import SharedReads
 
 if TYPE_CHECKING:
@@ -158,11 +157,11 @@ class Signers:
     async def _signer(
         self, authority: CertificateAuthority, lineage: Lineage, generation: Generation
     ) -> Signer:
-        facts = inspect_certificate(generation.certificate)
-        if self._clock.now() >= facts.not_after:
+        end = generation.certificate.not_valid_after_utc
+        if self._clock.now() >= end:
             raise NotReady(
                 Reason.CA_EXPIRED,
-                f"the root of CertificateAuthority {authority.ref} expired at {facts.not_after:%Y-%m-%d}",
+                f"the root of CertificateAuthority {authority.ref} expired at {end:%Y-%m-%d}",
             )
         points = authority.spec.crl.distribution_points
         return Signer(

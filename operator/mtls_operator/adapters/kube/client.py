@@ -7,7 +7,7 @@ by POST and replaced with uid and resourceVersion, so that nobody else's is ever
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mtls_operator import errors
 from mtls_operator.adapters.kube import paths, shapes
@@ -15,16 +15,20 @@ from mtls_operator.adapters.kube.api import APPLY, JSON_PATCH, MERGE_PATCH, META
 from mtls_operator.api.authority import CertificateAuthority
 from mtls_operator.api.client_cert import ClientCert
 from mtls_operator.api.listener import MutualTLSListener
-from mtls_operator.api.meta import API_VERSION, FINALIZER, Kind
+from mtls_operator.api.meta import API_VERSION, FINALIZER, WATCH_LABEL, Kind
+from mtls_operator.core.cluster import ConfigMap, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mtls_operator.adapters.kube.api import Api
+    from mtls_operator.adapters.kube.echoes import Echoes
     from mtls_operator.api.meta import ObjectRef
     from mtls_operator.api.model import Json
     from mtls_operator.api.resource import Resource, Status
-    from mtls_operator.core.cluster import ConfigMap, Namespace, Secret
+    from mtls_operator.core.cluster import Namespace
+
+Written = TypeVar("Written", Secret, ConfigMap)
 
 FIELD_MANAGER: Final = "clb-mtls-operator"
 _APPLY: Final = {"fieldManager": FIELD_MANAGER, "force": "true"}
@@ -34,8 +38,9 @@ _WRITE: Final = {"fieldManager": FIELD_MANAGER}
 class KubeClient:
     """Reads and writes at the API server."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, echoes: Echoes) -> None:
         self._api = api
+        self._echoes = echoes
 
     async def get_authority(self, ref: ObjectRef) -> CertificateAuthority | None:
         """Return the object, None when there is none."""
@@ -66,13 +71,13 @@ class KubeClient:
         """Create it; raises KubeAlreadyExists when somebody was faster."""
         path = paths.core("secrets", secret.ref.namespace)
         body = await self._api.call("POST", path, query=_WRITE, body=shapes.write_secret(secret))
-        return shapes.read_secret(body)
+        return self._written(shapes.read_secret(body))
 
     async def update_secret(self, secret: Secret) -> Secret:
         """Replace it; raises KubeConflict unless uid and resourceVersion are still those given."""
         path = paths.core("secrets", secret.ref.namespace, secret.ref.name)
         body = await self._api.call("PUT", path, query=_WRITE, body=shapes.write_secret(secret))
-        return shapes.read_secret(body)
+        return self._written(shapes.read_secret(body))
 
     async def delete_secret(self, secret: Secret) -> None:
         """Delete exactly this one; one that is gone already is fine."""
@@ -87,13 +92,13 @@ class KubeClient:
         """Create it; raises KubeAlreadyExists when somebody was faster."""
         path = paths.core("configmaps", config_map.ref.namespace)
         body = await self._api.call("POST", path, query=_WRITE, body=shapes.write_config_map(config_map))
-        return shapes.read_config_map(body)
+        return self._written(shapes.read_config_map(body))
 
     async def update_config_map(self, config_map: ConfigMap) -> ConfigMap:
         """Replace it; raises KubeConflict unless uid and resourceVersion are still those given."""
         path = paths.core("configmaps", config_map.ref.namespace, config_map.ref.name)
         body = await self._api.call("PUT", path, query=_WRITE, body=shapes.write_config_map(config_map))
-        return shapes.read_config_map(body)
+        return self._written(shapes.read_config_map(body))
 
     async def list_config_maps(self, namespace: str, label: str) -> Sequence[ConfigMap]:
         """Return the ConfigMaps of a namespace that carry a label with the value `true`."""
@@ -124,6 +129,12 @@ class KubeClient:
         """Delete exactly this one; one that is gone already is fine."""
         path = paths.core("configmaps", config_map.ref.namespace, config_map.ref.name)
         await self._delete(path, config_map.uid)
+
+    def _written(self, found: Written) -> Written:
+        """Expect the event of a write only where events are watched: the ledger's shards have none."""
+        if found.labels.get(WATCH_LABEL) == "true":
+            self._echoes.expect(found)
+        return found
 
     async def _delete(self, path: str, uid: str) -> None:
         body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}

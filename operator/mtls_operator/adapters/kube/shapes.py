@@ -74,6 +74,11 @@ def version_of(body: Body) -> int:
     return int(text) if text.isdecimal() else 0
 
 
+def uid_of(body: Body) -> str:
+    """Return an object's uid."""
+    return _text(_child(body, "metadata"), "uid")
+
+
 def labels_of(body: Body) -> dict[str, str]:
     """Return an object's labels."""
     return _texts(_child(body, "metadata", "labels"))
