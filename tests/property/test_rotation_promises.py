@@ -136,6 +136,11 @@ class Watched:
     def is_valid(self, certificate: x509.Certificate) -> bool:
         return self.world.clock.now() < certificate.not_valid_after_utc
 
+    def is_evicting(self) -> bool:
+        """Tell whether holders of what is old are being shut out on purpose."""
+        record = self.lineage().newest.record
+        return record.evicting and record.finished_at is None
+
     # What is promised.
 
     def look(self, write: str) -> None:
@@ -160,8 +165,7 @@ class Watched:
     def nobody_current_is_refused(
         self, secrets: dict[str, tuple[Chain, Chain]], admitted: Chain, write: str
     ) -> None:
-        record = self.lineage().newest.record
-        if record.evicting and record.finished_at is None:
+        if self.is_evicting():
             return
         if not any(map(self.is_valid, admitted)):
             return
@@ -173,6 +177,8 @@ class Watched:
         self, secrets: dict[str, tuple[Chain, Chain]], served: Chain, write: str
     ) -> None:
         """By Bundle it takes today's ca.crt, since nothing leads from one root to the other."""
+        if self.strategy == "Bundle" and self.is_evicting():
+            return
         today = [roots for name, (_, roots) in secrets.items() if name not in self.left_behind]
         for roots in today if self.strategy == "Bundle" else self.handed_out:
             valid = tuple(filter(self.is_valid, roots))

@@ -162,7 +162,8 @@ def test_an_eviction_soaks_as_asked() -> None:
     lineage = rotating("Soak", evicting=True)
     lineage = lineage.with_record(replace(lineage.newest.record, soak=timedelta(minutes=10)))
     assert next_move(seen(lineage, now=NOW + timedelta(minutes=9))) is None
-    assert goes_on_to(next_move(seen(lineage, now=NOW + timedelta(minutes=10)))) is SWITCH
+    move = next_move(seen(lineage, old_leaves=("edge/c",), now=NOW + timedelta(minutes=10)))
+    assert str(move) == "go on to Switch; no longer waiting for edge/c"
 
 
 def test_who_is_left_behind_is_named_at_most_ten_times() -> None:
@@ -318,6 +319,7 @@ WHOLE: list[tuple[Situation, RotationPhase, datetime | None, tuple[str, ...], tu
     ),
     (seen(rotating("Soak"), old_leaves=("c",)), SOAK, NOW + 10 * HOUR, ("c",), ()),
     (seen(rotating("Soak", SAME_KEY), old_leaves=("c",)), SOAK, NOW + HOUR, (), ()),
+    (seen(rotating("Soak", evicting=True), old_leaves=("c",)), SOAK, NOW, (), ()),
     (seen(rotating("Switch"), behind=("l",)), SWITCH, None, (), ("l",)),
     (seen(rotating("Drain"), is_drained=False), RotationPhase.DRAIN, None, (), ()),
 ]
@@ -326,7 +328,10 @@ WHOLE: list[tuple[Situation, RotationPhase, datetime | None, tuple[str, ...], tu
 @pytest.mark.parametrize(
     ("situation", "now_in", "due", "remaining", "blockers"),
     WHOLE,
-    ids=[f"{row[1]} {row[0].lineage.newest.record.strategy}" for row in WHOLE],
+    ids=[
+        f"{row[1]} {row[0].lineage.newest.record.strategy} {row[0].lineage.newest.record.evicting}"
+        for row in WHOLE
+    ],
 )
 def test_the_status_says_how_far_it_is_and_what_it_waits_for(
     situation: Situation,

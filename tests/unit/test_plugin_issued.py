@@ -215,7 +215,7 @@ def test_twenty_thousand_entries_are_listed() -> None:
         new_shard(
             authority(),
             number,
-            [entry(f"{number:x}f{one:x}") for one in range(ENTRIES_PER_SHARD)],
+            [entry(f"{number + 1:x}{one:03x}") for one in range(ENTRIES_PER_SHARD)],
         )
         for number in range(count)
     ]

@@ -137,7 +137,7 @@ def next_move(seen: Situation) -> Move | None:
             return Advance(phase=RotationPhase.SOAK, record=done, left=seen.pending)
         case RotationPhase.SOAK:
             done = replace(record, switched_at=now)
-            return Advance(phase=RotationPhase.SWITCH, record=done, left=_waited_for(seen, now_in))
+            return Advance(phase=RotationPhase.SWITCH, record=done, left=_shut_out(seen))
         case _:
             return Advance(phase=RotationPhase.STABLE, record=replace(record, finished_at=now))
 
@@ -190,9 +190,14 @@ def _waited_for(seen: Situation, now_in: RotationPhase) -> tuple[str, ...]:
     """Return the holders of certificates that a phase waits for."""
     if now_in is RotationPhase.REISSUE:
         return seen.pending
-    if now_in is RotationPhase.SOAK and seen.lineage.newest.record.strategy is not RotationStrategy.SAME_KEY:
-        return seen.old_leaves
-    return ()
+    waits = now_in is RotationPhase.SOAK and not seen.lineage.newest.record.evicting
+    return _shut_out(seen) if waits else ()
+
+
+def _shut_out(seen: Situation) -> tuple[str, ...]:
+    """Return the holders of certificates that the switch ends."""
+    same_key = seen.lineage.newest.record.strategy is RotationStrategy.SAME_KEY
+    return () if same_key else seen.old_leaves
 
 
 def _wanted(seen: Situation) -> tuple[RotateRequest, str] | None:
