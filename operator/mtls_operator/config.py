@@ -69,7 +69,7 @@ class Config(_Section):
     secret_template: SecretTemplateSection = SecretTemplateSection()
     resync_interval: Annotated[Duration, Field(ge=timedelta(seconds=10))] = timedelta(minutes=10)
     """How often every object is compared with the cloud without being called."""
-    workers: Annotated[int, Field(ge=1, le=64)] = 8
+    workers: Annotated[int, Field(ge=1, le=64)] = 16
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Port of the liveness probe; 0 = none."""
     health_address: str = "0.0.0.0"  # noqa: S104 - a pod is probed from outside

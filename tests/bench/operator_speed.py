@@ -160,6 +160,13 @@ def measure_rotation(bench: Bench) -> float:
     """Return how long the phase Reissue lasts, from the request on."""
     patch = {"metadata": {"annotations": {"mtls.clb-operator.dev/rotate": "bench"}}}
     bench.kube.merge("CertificateAuthority", NAMESPACE, "clients", patch)
+    if os.environ.get("DBG"):
+        mark = bench.audit.mark(); t0=time.monotonic(); b=processor_seconds(bench.pid()); last=None
+        while _phase(bench) != "Soak":
+            n=_written(bench, mark)
+            if n!=last: print(f"{time.monotonic()-t0:.2f} {n} cpu {processor_seconds(bench.pid())-b:.2f}"); last=n
+            time.sleep(1)
+        return time.monotonic()-t0
     return wait(lambda: _phase(bench) == "Soak")
 
 

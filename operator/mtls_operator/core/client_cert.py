@@ -203,7 +203,7 @@ def render_secret(
 ) -> Secret:
     """Return the Secret to write; labels and annotations of others stay.
 
-    Takes about two milliseconds for the PKCS#12 file, so call it off the event loop.
+    Takes about two milliseconds for the PKCS#12 file: less than the way to a thread and back is worth.
 
     Args:
         wanted: what the manifest asks for.

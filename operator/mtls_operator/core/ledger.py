@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mtls_operator.api.authority import CertificateAuthority
 
-ENTRIES_PER_SHARD: Final = 500
+ENTRIES_PER_SHARD: Final = 100
 """Some 350 bytes an entry, and 1.5 KB with the longest names: a shard stays below the megabyte that a
 ConfigMap may have."""
 _SERIAL: Final = re.compile(r"[1-9a-f][0-9a-f]{0,39}")

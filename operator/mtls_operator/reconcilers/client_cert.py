@@ -6,7 +6,6 @@ when it is deleted carries our finalizer.
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -111,9 +110,7 @@ class ClientCertBehaviour:
         require_own_secret(cert, secret)
         require_type(cert, secret)
         wanted = core.Wanted(cert=cert, leaf=admitted.leaf, password=await self._password(cert))
-        work, stored = await asyncio.to_thread(
-            core.work_for, wanted, secret, _trust(signer), self._clock.now()
-        )
+        work, stored = core.work_for(wanted, secret, _trust(signer), self._clock.now())
         if work.issue is not None:
             await self._admission.confirm(admitted)
         if work.is_needed:
@@ -133,8 +130,7 @@ class ClientCertBehaviour:
         self, wanted: Wanted, work: Work, secret: Secret | None, stored: StoredLeaf | None, signer: Signer
     ) -> tuple[Secret, StoredLeaf]:
         chain, key = await self._material(wanted, work, stored, signer)
-        rendered = await asyncio.to_thread(
-            core.render_secret,
+        rendered = core.render_secret(
             wanted,
             secret,
             chain=chain,
