@@ -72,7 +72,8 @@ def _session(wanted: list[Block]) -> str:
 
 def _refused(script: str) -> str:
     # errexit does not count within the condition of an `if`, so the shell inside is another program.
-    return f"if bash -euo pipefail <<'REFUSED'\n{script}REFUSED\nthen echo 'this was not refused' && exit 1; fi\n"
+    inner = f"bash -euo pipefail <<'REFUSED'\n{script}REFUSED\n"
+    return f"if {inner}then echo 'this was not refused' && exit 1; fi\n"
 
 
 def _missing(wanted: tuple[str, ...], printed: list[str]) -> Iterator[str]:
