@@ -116,6 +116,4 @@ def take_up(secret: Secret | None, authority: ObjectRef, name: str, now: datetim
         check_existing_root(certificate, key, now)
         return Issuer(certificate, key)
     except PkiError as error:
-        raise SpecError(
-            Reason.SOURCE_INVALID, f"the root in {where} cannot be used: {error}"
-        ) from None
+        raise SpecError(Reason.SOURCE_INVALID, f"the root in {where} cannot be used: {error}") from None
