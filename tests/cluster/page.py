@@ -11,7 +11,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -101,14 +101,9 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
-def rows(page: Path, *columns: str) -> list[list[str]]:
-    """Return the rows of the table that has these columns, without the marks of code."""
+def rows(page: Path, *columns: str) -> list[tuple[str, ...]]:
+    """Return the rows of the table with these columns, without the marks of code around a cell."""
     lines = page.read_text().splitlines()
-    head = next(n for n, line in enumerate(lines) if line == f"| {' | '.join(columns)} |")
-    body = [line for line, _ in pairwise([*lines[head + 2 :], ""])]
-    table: list[list[str]] = []
-    for line in body:
-        if not line.startswith("|"):
-            break
-        table.append([cell.strip() for cell in line.strip("|").split("|")])
-    return table
+    first = lines.index(f"| {' | '.join(columns)} |") + 2
+    table = takewhile(lambda line: line.startswith("|"), lines[first:])
+    return [tuple(cell.strip(" `") for cell in line.strip("|").split("|")) for line in table]

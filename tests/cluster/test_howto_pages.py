@@ -12,11 +12,13 @@ from cluster.tenant import World
 
 from mtls_devcluster.environment import EXAMPLES
 from mtls_devcluster.paths import REPOSITORY
+from mtls_operator.core.policy import matches
 
 pytestmark = pytest.mark.cluster
 
 DOCS = REPOSITORY / "docs"
 HOW_TO = DOCS / "how-to"
+NAMESPACES = ("platform", "team-a", "team-b", "pki")
 READY = ("--for=condition=Ready", "--timeout=60s")
 
 
@@ -37,7 +39,7 @@ def reader(world: World, tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "examples").symlink_to(EXAMPLES)
     yield tmp_path
     objects = "mutualtlslisteners,clientcerts,certificateauthorities"
-    for namespace in ("platform", "team-a"):
+    for namespace in NAMESPACES:
         environment.kubectl("delete", objects, "--all", "--namespace", namespace, "--timeout=60s")
 
 
@@ -60,6 +62,37 @@ def apply_examples(world: World) -> None:
 def test_rotating_a_root(world: World, reader: Path) -> None:
     apply_examples(world)
     read("rotate-a-root.md", reader)
+
+
+def test_revoking_and_evicting(world: World, reader: Path) -> None:
+    apply_examples(world)
+    read("revoke-a-certificate.md", reader)
+
+
+def test_bringing_a_root(reader: Path) -> None:
+    read("bring-your-own-ca.md", reader)
+
+
+def test_letting_teams_serve_themselves(reader: Path) -> None:
+    read("self-service-policy.md", reader)
+
+
+def test_backing_up_and_restoring(world: World, reader: Path) -> None:
+    apply_examples(world)
+    read("backup-and-restore.md", reader)
+
+
+def test_the_patterns_of_the_page_admit_and_refuse_what_it_says() -> None:
+    table = page.rows(HOW_TO / "self-service-policy.md", "pattern", "admits", "refuses")
+    assert len(table) > 5
+    for pattern, admitted, refused in table:
+        assert matches(pattern, admitted, namespace="team-a"), pattern
+        assert not matches(pattern, refused, namespace="team-a"), pattern
+
+
+def test_every_page_is_run() -> None:
+    source = Path(__file__).read_text()
+    assert [path.name for path in HOW_TO.glob("*.md") if f'read("{path.name}"' not in source] == []
 
 
 @pytest.mark.parametrize("name", sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")))
