@@ -58,11 +58,15 @@ def read_source(
             )
         return Issuer(certificate, key_from_pem(data.get(TLS_KEY, b"")))
     except PkiError as error:
-        raise SpecError(
-            Reason.SOURCE_INVALID,
-            f"{where} does not hold a usable root: {error}. Store the root's certificate in it as {TLS_CRT} "
-            f"and its private key as {TLS_KEY}, both as PEM.",
-        ) from None
+        raise _unusable(where, error) from None
+
+
+def _unusable(where: str, error: PkiError) -> SpecError:
+    return SpecError(
+        Reason.SOURCE_INVALID,
+        f"{where} does not hold a usable root: {error}. Store the root's certificate in it as {TLS_CRT} "
+        f"and its private key as {TLS_KEY}, both as PEM.",
+    )
 
 
 def _data_of(secret: Secret | None, authority: ObjectRef, name: str) -> Mapping[str, bytes]:
@@ -109,7 +113,7 @@ def take_up(secret: Secret | None, authority: ObjectRef, name: str, now: datetim
         certificate = load_chain(data.get(TLS_CRT, b""))[0]
         key = key_from_pem(data.get(TLS_KEY, b""))
     except PkiError as error:
-        raise SpecError(Reason.SOURCE_INVALID, f"{where} does not hold a usable root: {error}") from None
+        raise _unusable(where, error) from None
     try:
         # Before an issuer is made of it, which refuses a certificate that is no CA without saying how
         # one is made.
