@@ -67,25 +67,32 @@ class Cluster:
     def put_entries(self, config_map: ConfigMap) -> None:
         """Add entries to a ConfigMap, which is created where it is missing; other entries stay.
 
+        The change comes first: a role can allow it for one ConfigMap, but a creation only for all.
+
         Raises:
             KubeError: it was not written, or nobody knows.
         """
-        metadata: Json = {
-            "name": config_map.ref.name,
-            "namespace": config_map.ref.namespace,
-            "labels": dict(config_map.labels),
-        }
+        at, labels = config_map.ref, dict(config_map.labels)
+        patch: Json = {"metadata": {"labels": labels}, "data": dict(config_map.data)}
+        try:
+            self._api.merge(_core("configmaps", at.namespace, at.name), patch)
+        except KubeNotFound:
+            self._create(config_map)
+
+    def _create(self, config_map: ConfigMap) -> None:
+        at, labels = config_map.ref, dict(config_map.labels)
         body: Json = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": metadata,
+            "metadata": {"name": at.name, "namespace": at.namespace, "labels": labels},
             "data": dict(config_map.data),
         }
         try:
-            self._api.create(_core("configmaps", config_map.ref.namespace), body)
+            self._api.create(_core("configmaps", at.namespace), body)
         except KubeAlreadyExists:
-            patch: Json = {"metadata": {"labels": dict(config_map.labels)}, "data": dict(config_map.data)}
-            self._api.merge(_core("configmaps", config_map.ref.namespace, config_map.ref.name), patch)
+            raise Refusal(
+                f"ConfigMap {at} was made by somebody else meanwhile. Run the command again."
+            ) from None
 
     def annotate(self, resource: Resource, name: str, value: str) -> None:
         """Set an annotation of exactly this object.

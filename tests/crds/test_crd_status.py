@@ -8,7 +8,7 @@ from crds.manifests import AUTHORITY, CLIENT_CERT, LISTENER, CrdKubectl, Manifes
 
 from mtls_devcluster.cluster import KubectlError
 from mtls_operator.api.authority import AuthorityStatus, CertificateAuthority
-from mtls_operator.api.authority_rotation import RootGeneration
+from mtls_operator.api.authority_rotation import RootGeneration, RotationPhase, RotationStatus
 from mtls_operator.api.client_cert import ClientCert, ClientCertStatus
 from mtls_operator.api.condition import Condition, ConditionStatus
 from mtls_operator.api.listener import MutualTLSListener
@@ -48,6 +48,7 @@ FULL: dict[str, tuple[Manifest, type[Resource], Status]] = {
                 not_after=END,
                 cloud_certificate_id="LtIaSxlb",
             ),
+            rotation=RotationStatus(phase=RotationPhase.STABLE),
         ),
     ),
     "client certificate": (
@@ -149,8 +150,8 @@ def test_a_condition_that_is_neither_true_nor_false_nor_unknown_is_refused(api: 
 COLUMNS = {
     "authority": (
         "ca",
-        ["NAME", "READY", "REASON", "EXPIRES", "AGE"],
-        "True Succeeded 2027-02-21T08:00:00Z",
+        ["NAME", "READY", "REASON", "ROTATION", "EXPIRES", "AGE"],
+        "True Succeeded Stable 2027-02-21T08:00:00Z",
     ),
     "client certificate": (
         "ccert",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cluster import page
 
 from mtls_devcluster.build import ensure_binaries
 from mtls_devcluster.cluster import Kubectl
@@ -45,16 +46,10 @@ def test_every_make_target_of_the_page_exists(target: str) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    """Also to headings of the page itself."""
-    headings = {
-        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    }
-    for target in re.findall(r"\]\(([^)]+)\)", README):
-        if target.startswith("#"):
-            assert target[1:] in headings, target
-        elif not target.startswith("http"):
-            assert (REPOSITORY / target).exists(), target
+    """Also to headings, of the page itself and of others."""
+    for written, target, heading in page.links(REPOSITORY / "README.md"):
+        assert target.exists(), written
+        assert not heading or heading in page.headings(target), written
 
 
 def test_the_ten_lines_are_at_most_ten(kubectl: Kubectl, namespace: str) -> None:

@@ -57,8 +57,8 @@ REFUSED: list[tuple[str, Secret | None, datetime, str]] = [
     ("a damaged certificate", secret(tls_crt=b"-----BEGIN"), NOW, "Store the root's certificate in it as"),
     ("no key", secret(tls_key=b""), NOW, "and its private key as tls.key, both as PEM"),
     ("an encrypted key", secret(tls_key=ENCRYPTED), NOW, "private key"),
-    ("another certificate's key", secret(key=2), NOW, "does not belong"),
-    ("a leaf", secret(no_ca()), NOW, "is no CA"),
+    ("another certificate's key", secret(key=2), NOW, "store the two that belong together"),
+    ("a leaf", secret(no_ca()), NOW, "which is made with openssl req -x509 -new"),
     ("a root that has ended", secret(), NOW + 10 * YEAR, "renew it or bring another"),
     ("a root of the future", secret(), NOW - timedelta(days=1), "it is not valid before"),
 ]

@@ -59,6 +59,14 @@ def test_other_approvals_stay_and_the_label_is_put_on() -> None:
     assert labels == {"mtls.clb-operator.dev/watch": "true"}
 
 
+def test_who_may_change_that_one_config_map_needs_no_right_to_create_any() -> None:
+    existing = {"kind": "ConfigMap", "metadata": {"name": "clients-approvals", "namespace": "edge"}}
+    api = FakeApi(manual(), request(), existing)
+    api.refused.add("/api/v1/namespaces/edge/configmaps")
+    assert run(api, "approve", "team-a/payments", "--yes").exit_code == 0
+    assert judgement(api) is Judgement.APPROVED
+
+
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""], ids=["no", "Enter", "nobody there"])
 def test_nothing_is_written_without_a_yes(answer: str) -> None:
     api = FakeApi(manual(), request())

@@ -43,6 +43,7 @@ _COLUMNS: Final[Mapping[Kind, tuple[Schema, ...]]] = {
     Kind.CERTIFICATE_AUTHORITY: (
         _READY,
         _REASON,
+        _column("Rotation", ".status.rotation.phase", "How far the replacement of the root is."),
         _expires(".status.active.notAfter"),
         _AGE,
         _MESSAGE,

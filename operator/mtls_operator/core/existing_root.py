@@ -17,6 +17,7 @@ from mtls_operator.pki.issue import Issuer
 from mtls_operator.pki.keys import key_from_pem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from cryptography import x509
@@ -32,9 +33,9 @@ def read_source(
     authority: ObjectRef,
     name: str,
     *,
-    expected: x509.Certificate | None = None,
+    expected: x509.Certificate,
 ) -> Issuer:
-    """Return the root in a Secret of type kubernetes.io/tls.
+    """Return the root in a Secret of type kubernetes.io/tls, as it was taken up.
 
     Args:
         secret: what was found, None for nothing.
@@ -45,29 +46,37 @@ def read_source(
     Raises:
         SpecError: with reason SourceInvalid, or SourceSwapped when it holds another root.
     """
-    where = f"Secret {authority.namespace}/{name}"
-    if secret is None:
-        raise SpecError(
-            Reason.SOURCE_INVALID,
-            f"{where} with the root does not exist. Create it, of type {TLS_SECRET}, with {TLS_CRT} and "
-            f"{TLS_KEY}; where it existed before, restore it from a backup.",
-        )
+    data, where = _data_of(secret, authority, name), f"Secret {authority.namespace}/{name}"
     try:
-        certificate = load_chain(secret.data.get(TLS_CRT, b""))[0]
-        if expected is not None and certificate != expected:
+        certificate = load_chain(data.get(TLS_CRT, b""))[0]
+        if certificate != expected:
             raise SpecError(
                 Reason.SOURCE_SWAPPED,
                 f"{where} holds another root than the one that CertificateAuthority {authority} took up. "
                 "A root is never swapped silently: restore the Secret, put the new root into another one, "
                 "and name that one in spec.source.nextSecretRef.",
             )
-        return Issuer(certificate, key_from_pem(secret.data.get(TLS_KEY, b"")))
+        return Issuer(certificate, key_from_pem(data.get(TLS_KEY, b"")))
     except PkiError as error:
+        raise _unusable(where, error) from None
+
+
+def _unusable(where: str, error: PkiError) -> SpecError:
+    return SpecError(
+        Reason.SOURCE_INVALID,
+        f"{where} does not hold a usable root: {error}. Store the root's certificate in it as {TLS_CRT} "
+        f"and its private key as {TLS_KEY}, both as PEM.",
+    )
+
+
+def _data_of(secret: Secret | None, authority: ObjectRef, name: str) -> Mapping[str, bytes]:
+    if secret is None:
         raise SpecError(
             Reason.SOURCE_INVALID,
-            f"{where} does not hold a usable root: {error}. Store the root's certificate in it as {TLS_CRT} "
-            f"and its private key as {TLS_KEY}, both as PEM.",
-        ) from None
+            f"Secret {authority.namespace}/{name} with the root does not exist. Create it, of type "
+            f"{TLS_SECRET}, with {TLS_CRT} and {TLS_KEY}; where it existed before, restore it from a backup.",
+        )
+    return secret.data
 
 
 def require_same_source(spec: AuthoritySpec, lineage: Lineage) -> None:
@@ -99,12 +108,16 @@ def take_up(secret: Secret | None, authority: ObjectRef, name: str, now: datetim
     Raises:
         SpecError: with reason SourceInvalid.
     """
-    issuer = read_source(secret, authority, name)
+    data, where = _data_of(secret, authority, name), f"Secret {authority.namespace}/{name}"
     try:
-        check_existing_root(issuer.certificate, issuer.key, now)
+        certificate = load_chain(data.get(TLS_CRT, b""))[0]
+        key = key_from_pem(data.get(TLS_KEY, b""))
     except PkiError as error:
-        raise SpecError(
-            Reason.SOURCE_INVALID,
-            f"the root in Secret {authority.namespace}/{name} cannot be used: {error}",
-        ) from None
-    return issuer
+        raise _unusable(where, error) from None
+    try:
+        # Before an issuer is made of it, which refuses a certificate that is no CA without saying how
+        # one is made.
+        check_existing_root(certificate, key, now)
+        return Issuer(certificate, key)
+    except PkiError as error:
+        raise SpecError(Reason.SOURCE_INVALID, f"the root in {where} cannot be used: {error}") from None

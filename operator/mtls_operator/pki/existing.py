@@ -111,7 +111,10 @@ def _extension_findings(certificate: x509.Certificate) -> Iterator[str]:
     critical = {extension.oid for extension in certificate.extensions if extension.critical}
     constraints = extension_of(certificate, x509.BasicConstraints)
     if constraints is None or not constraints.ca:
-        yield "basicConstraints with CA:TRUE is missing: it is a leaf, no root"
+        yield (
+            "basicConstraints with CA:TRUE is missing: it is a leaf, no root, which is made with "
+            f"{HOW_TO_MAKE_A_ROOT}"
+        )
     elif x509.BasicConstraints.oid not in critical:
         yield "basicConstraints is not critical, which verifiers want of a CA (RFC 5280 section 4.2.1.9)"
     usage = extension_of(certificate, x509.KeyUsage)

@@ -29,7 +29,7 @@ class FakeApi:
 
     Attributes:
         objects: by path.
-        refused: the lists that RBAC does not allow.
+        refused: the collections in which RBAC allows neither a list nor a creation.
         writes: what was written, as verb and path.
         after_get: called with the path of each object that was read.
     """
@@ -68,6 +68,8 @@ class FakeApi:
 
     def create(self, path: str, body: Json) -> Manifest:
         assert isinstance(body, dict)
+        if path in self.refused:
+            raise errors.KubeForbidden(f"the Kubernetes API refused: cannot create in {path}")
         metadata: Manifest = dict(body["metadata"])
         at = f"{path}/{metadata['name']}"
         if at in self.objects:
