@@ -45,11 +45,11 @@ class AuditLog:
         """Return this moment, for `since`."""
         return Mark(self.path.stat().st_size)
 
-    def by_operator(self, since: Mark) -> Iterator[Request]:
-        """Yield the operator's requests since a mark, oldest first."""
+    def by_operator(self, since: Mark, until: Mark | None = None) -> Iterator[Request]:
+        """Yield the operator's requests since a mark and before another, oldest first."""
         with self.path.open("rb") as file:
             file.seek(since)
-            for line in file.read().splitlines():
+            for line in file.read(-1 if until is None else until - since).splitlines():
                 request = _parse(line)
                 if request is not None and request.user == OPERATOR:
                     yield request

@@ -50,9 +50,10 @@ async def test_a_shard_is_full_at_500_and_then_there_is_another(desk: Desk) -> N
 
 
 async def test_one_more_certificate_after_20_000_costs_a_write_of_one_entry(desk: Desk) -> None:
+    shards = 20_000 // ENTRIES_PER_SHARD
     desk.kube.config_maps = {
         shard.ref: replace(shard, uid=f"uid-{number}", resource_version="1")
-        for number in range(40)
+        for number in range(shards)
         for shard in [
             new_shard(
                 AUTHORITY,
@@ -66,8 +67,8 @@ async def test_one_more_certificate_after_20_000_costs_a_write_of_one_entry(desk
     await desk.commit()
     assert desk.kube.sent == [1, 1]
     assert desk.faults.writes == [
-        "create config map edge/clients-ledger-40",
-        "merge config map edge/clients-ledger-40",
+        f"create config map edge/clients-ledger-{shards}",
+        f"merge config map edge/clients-ledger-{shards}",
     ]
 
 

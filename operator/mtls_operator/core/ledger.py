@@ -1,6 +1,6 @@
 """The ledger: every certificate that an authority has issued, as entries of ConfigMaps.
 
-    ConfigMap <authority>-ledger-<n>        a shard, at most 500 entries
+    ConfigMap <authority>-ledger-<n>        a shard, at most 100 entries
       data:
         <serial, hexadecimal>: <JSON>       an entry; added once, changed only by a revocation
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from mtls_operator.api.authority import CertificateAuthority
 
 ENTRIES_PER_SHARD: Final = 100
-"""Some 350 bytes an entry, and 1.5 KB with the longest names: a shard stays below the megabyte that a
-ConfigMap may have."""
+"""Some 350 bytes an entry: the API server reads and writes the whole shard for each commit, so that a
+larger one costs it more than all else of an issue. With the longest names an entry has 1.5 KB."""
 _SERIAL: Final = re.compile(r"[1-9a-f][0-9a-f]{0,39}")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 

@@ -7,10 +7,12 @@ answers. A thousand passes over certificates of one authority so share a few rea
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+_GATHER_SECONDS: Final = 0.02
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -48,6 +50,8 @@ class SharedReads(Generic[K, V]):
 
     async def _after(self, key: K, running: asyncio.Task[V]) -> V:
         await asyncio.wait({running})
+        # Those whose last step took about as long as a read come together here, again and again.
+        await asyncio.sleep(_GATHER_SECONDS)
         del self._next[key]
         return await self._start(key)
 

@@ -70,14 +70,19 @@ class KubeClient:
     async def create_secret(self, secret: Secret) -> Secret:
         """Create it; raises KubeAlreadyExists when somebody was faster."""
         path = paths.core("secrets", secret.ref.namespace)
-        body = await self._api.call("POST", path, query=_WRITE, body=shapes.write_secret(secret))
-        return self._written(shapes.read_secret(body))
+        return await self._store("POST", path, secret)
 
     async def update_secret(self, secret: Secret) -> Secret:
         """Replace it; raises KubeConflict unless uid and resourceVersion are still those given."""
         path = paths.core("secrets", secret.ref.namespace, secret.ref.name)
-        body = await self._api.call("PUT", path, query=_WRITE, body=shapes.write_secret(secret))
-        return self._written(shapes.read_secret(body))
+        return await self._store("PUT", path, secret)
+
+    async def _store(self, method: str, path: str, secret: Secret) -> Secret:
+        """Write a Secret and return it with its version; its content need not travel back."""
+        body = shapes.write_secret(secret)
+        reply = await self._api.call(method, path, query=_WRITE, body=body, accept=METADATA_ONLY)
+        known = shapes.read_secret(reply)
+        return self._written(replace(secret, uid=known.uid, resource_version=known.resource_version))
 
     async def delete_secret(self, secret: Secret) -> None:
         """Delete exactly this one; one that is gone already is fine."""
@@ -156,7 +161,7 @@ class KubeClient:
         }
         body = {"apiVersion": API_VERSION, "kind": resource.kind.value, "metadata": metadata}
         path = paths.ours(resource.kind, resource.ref)
-        await self._api.call("PATCH", path, query=_APPLY, body=body, content_type=APPLY)
+        await self._api.call("PATCH", path, query=_APPLY, body=body, content_type=APPLY, accept=METADATA_ONLY)
 
     async def remove_finalizer(self, resource: Resource) -> None:
         """Let the object go; an object that is gone already is fine."""
@@ -184,4 +189,4 @@ class KubeClient:
             "status": status.render(),
         }
         path = f"{paths.ours(resource.kind, resource.ref)}/status"
-        await self._api.call("PATCH", path, query=_APPLY, body=body, content_type=APPLY)
+        await self._api.call("PATCH", path, query=_APPLY, body=body, content_type=APPLY, accept=METADATA_ONLY)
