@@ -17,7 +17,6 @@ from mtls_devcluster.processes import Supervisor
 from mtls_devcluster.progress import ConsoleProgress
 from mtls_devcluster.toolchain import link_kubectl
 
-
 _LANES = {"cluster": "control plane", "crds": "control plane"}
 """Folders whose tests share one control plane; all others go beside them, in the second lane of `make test`.
 
