@@ -60,7 +60,11 @@ def test_a_key_of_another_form_is_no_list(name: str) -> None:
     assert published(**{name: pem(FIRST)}).lists == {}
 
 
-@pytest.mark.parametrize("text", [KEY, "", "text", DAMAGED, root_pem(), pem(FIRST, SECOND)])
+@pytest.mark.parametrize(
+    "text",
+    [KEY, "", "text", DAMAGED, root_pem(), pem(FIRST, SECOND)],
+    ids=["a key", "nothing", "a text", "a list cut off", "a root", "two lists"],
+)
 def test_what_is_no_list_is_not_published(text: str) -> None:
     found = published(g1_crl=pem(FIRST), g2_crl=text)
     assert list(found.lists) == [1]
