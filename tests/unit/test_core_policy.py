@@ -219,7 +219,7 @@ REFUSALS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "a duration above the limit",
         {"maxDuration": "24h"},
         {"duration": "25h"},
-        r"longer than clientCertPolicy.maxDuration \(24h\)",
+        r"25h\) is longer than clientCertPolicy.maxDuration \(24h\)",
     ),
 ]
 

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from mtls_operator.api.authority_policy import NamespacesFrom
+from mtls_operator.api.duration import render_duration
 from mtls_operator.core.reasons import Reason
 from mtls_operator.core.spiffe import spiffe_id
 from mtls_operator.errors import RequestDenied
@@ -199,10 +200,10 @@ def require_key(authority: CertificateAuthority, leaf: WantedLeaf) -> None:
 
 def _require_duration(longest: timedelta | None, wanted: timedelta) -> None:
     if longest is not None and wanted > longest:
-        hours = round(longest.total_seconds() / 3600)
         raise RequestDenied(
             Reason.NAME_NOT_ALLOWED,
-            f"spec.duration is longer than clientCertPolicy.maxDuration ({hours}h). Shorten it.",
+            f"spec.duration ({render_duration(wanted)}) is longer than clientCertPolicy.maxDuration "
+            f"({render_duration(longest)}). Shorten it.",
         )
 
 
