@@ -77,8 +77,7 @@ down: $(STAMP) ## end what `make up` started
 
 .PHONY: test
 test: $(STAMP) ## all tests; builds the control plane first where it is not there
-	@$(BIN)/mtls-devcluster build
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/pytest
 
 CONFORMANCE := .venv-conformance
 

@@ -17,20 +17,6 @@ from mtls_devcluster.processes import Supervisor
 from mtls_devcluster.progress import ConsoleProgress
 from mtls_devcluster.toolchain import link_kubectl
 
-_LANES = {"cluster": "control plane", "crds": "control plane"}
-"""Folders whose tests share one control plane; all others go beside them, in the second lane of `make test`.
-
-Not a lane for each core: the simulator's tests have fixed addresses, and share them in turn.
-"""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put each test in a lane, which one process works off."""
-    tests = Path(__file__).parent
-    for item in items:
-        folder = item.path.relative_to(tests).parts[0]
-        item.add_marker(pytest.mark.xdist_group(_LANES.get(folder, "everything else")))
-
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build the programs before the first test: it takes minutes, and a test has its time limit."""
