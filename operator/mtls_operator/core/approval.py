@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mtls_operator.api.client_cert import ClientCert
 
 _LONGEST_KEY: Final = 253
+_SUFFIX: Final = "-approvals"
 _DENIED: Final = "denied:"
 
 
@@ -38,7 +39,13 @@ class Judgement(StrEnum):
 
 def approvals_config_map(authority: ObjectRef) -> ObjectRef:
     """Return where an authority's approvals are."""
-    return ObjectRef(authority.namespace, f"{authority.name}-approvals")
+    return ObjectRef(authority.namespace, f"{authority.name}{_SUFFIX}")
+
+
+def approving_authority(config_map: ObjectRef) -> ObjectRef | None:
+    """Return whose approvals a ConfigMap of this name holds, None for another name."""
+    name = config_map.name.removesuffix(_SUFFIX)
+    return ObjectRef(config_map.namespace, name) if name != config_map.name else None
 
 
 def approval_key(ref: ObjectRef) -> str:

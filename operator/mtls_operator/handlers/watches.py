@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator.adapters.kube import shapes
 from mtls_operator.api.meta import OWNER_KIND_LABEL, Key, Kind, ObjectRef
+from mtls_operator.core.approval import approving_authority
 from mtls_operator.core.ownership import OWNER_ANNOTATION
 from mtls_operator.core.server_cert import authorities
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from mtls_operator.reconcilers.queue import KeyedQueue
 
 DELETED: Final = "DELETED"
-_APPROVALS: Final = "-approvals"
-"""`<authority>-approvals` is the ConfigMap in which people approve requests to that authority."""
 NODE_WINDOW_SECONDS: Final = 2.0
 """Changes of nodes within this time lead to one pass for each listener."""
 
@@ -81,11 +80,9 @@ class Watches:
         """Wake the owner of a ConfigMap that we made; approvals wake those who may have waited for them."""
         _take(self._view.held_published, event, body)
         await self._owner_of(event, body)
-        ref = shapes.ref_of(body)
-        if ref.name.endswith(_APPROVALS):
-            for request in self._view.requests_to(
-                ObjectRef(ref.namespace, ref.name.removesuffix(_APPROVALS))
-            ):
+        authority = approving_authority(shapes.ref_of(body))
+        if authority is not None:
+            for request in self._view.requests_to(authority):
                 await self._wake(Kind.CLIENT_CERT, request.ref)
 
     async def _owner_of(self, event: str | None, body: Mapping[str, object]) -> None:
