@@ -53,7 +53,7 @@ class Roots:
             secret = await self._kube.get_secret(core.key_secret(authority))
             config_map = await self._kube.get_config_map(core.trust_config_map(authority))
             core.require_ours(authority, secret, config_map)
-            lineage = await self._signers.lineage(authority.ref, secret) if secret is not None else None
+            lineage = self._signers.lineage(authority.ref, secret) if secret is not None else None
             step = core.next_step(authority, lineage, config_map, self._clock.now())
             if step is Step.ANNOUNCE:
                 await self._kube.create_config_map(_announcement(authority))

@@ -6,7 +6,6 @@ every pass and never written.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from mtls_operator.core import referenced_cert
 from mtls_operator.core import server_cert as core
 from mtls_operator.core.actions import Tls
 from mtls_operator.core.cloud import CertId, CertificateKind, Fingerprint
-from mtls_operator.core.leaf import read_leaf, why_issue
+from mtls_operator.core.leaf import as_stored, read_leaf, why_issue
 from mtls_operator.core.policy import require_access, require_server_names
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady
@@ -152,9 +151,7 @@ class ServerCertificates:
         """Return the certificates in Secrets of others; each is read once, however many domains share it."""
         now = self._clock.now()
         return {
-            ref: await asyncio.to_thread(
-                referenced_cert.read_referenced, ref, await self._kube.get_secret(ref), now
-            )
+            ref: referenced_cert.read_referenced(ref, await self._kube.get_secret(ref), now)
             for ref in sorted(core.referenced_secrets(listener))
         }
 
@@ -217,7 +214,7 @@ class ServerCertificates:
         secret = await self._kube.get_secret(slot.secret)
         core.require_own_secret(listener, secret)
         wanted = core.wanted_server_leaf(listener, slot)
-        stored = await asyncio.to_thread(read_leaf, secret) if secret is not None else None
+        stored = read_leaf(secret) if secret is not None else None
         reason = why_issue(wanted, stored, signer.issuer.certificate, self._clock.now())
         if stored is None or reason is not None:
             stored = await self._issue(
@@ -238,8 +235,7 @@ class ServerCertificates:
     ) -> StoredLeaf:
         purpose = Purpose(requester=listener, secret=slot.secret.name, why=why or "it is damaged")
         chain, key = await self._issuing.issue(wanted, signer, stored, purpose)
-        rendered = await asyncio.to_thread(
-            core.render_server_secret,
+        rendered = core.render_server_secret(
             listener,
             slot,
             previous,
@@ -249,11 +245,8 @@ class ServerCertificates:
             roots=signer.roots,
         )
         write = self._kube.update_secret if previous is not None else self._kube.create_secret
-        written = await write(rendered)
-        read = await asyncio.to_thread(read_leaf, written)
-        if read is None:
-            raise NotReady(Reason.PROGRESSING, f"Secret {slot.secret} changed while it was written")
-        return read
+        await write(rendered)
+        return as_stored(chain, key, wanted.renew_token)
 
 
 def _material(certificate: _Certificate) -> Material:

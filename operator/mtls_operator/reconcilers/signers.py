@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,10 +97,8 @@ class Signers:
         for source in [source for source in self._sources if source[0] == ref]:
             del self._sources[source]
 
-    async def lineage(self, authority: ObjectRef, secret: Secret) -> Lineage:
+    def lineage(self, authority: ObjectRef, secret: Secret) -> Lineage:
         """Return the roots in an authority's Secret, parsed once for each of its versions.
-
-        Off the event loop: an RSA key is checked when it is read, which takes some 40 milliseconds.
 
         Raises:
             SpecError: with reason CAKeyDamaged.
@@ -109,7 +106,7 @@ class Signers:
         version = _version(secret)
         known = self._parsed.get(authority)
         if known is None or known[0] != version:
-            known = (version, await asyncio.to_thread(read_lineage, secret))
+            known = (version, read_lineage(secret))
             self._parsed[authority] = known
         return known[1]
 
@@ -127,7 +124,7 @@ class Signers:
                 Reason.AUTHORITY_NOT_READY,
                 f"CertificateAuthority {ref} has no root to sign with; its own status says why",
             )
-        lineage = await self.lineage(ref, secret)
+        lineage = self.lineage(ref, secret)
         if lineage.find(active.fingerprint_sha256) is None:
             raise NotReady(
                 Reason.AUTHORITY_NOT_READY,
@@ -149,7 +146,7 @@ class Signers:
         known = self._sources.get((ref, name))
         if known is None or known[0] != version:
             expected = generation.certificate
-            issuer = await asyncio.to_thread(read_source, secret, ref, name, expected=expected)
+            issuer = read_source(secret, ref, name, expected=expected)
             known = (version, issuer.key)
             self._sources[ref, name] = known
         return known[1]
