@@ -40,12 +40,10 @@ from mtls_operator.observability import configure_logging
 from mtls_operator.reconcilers.admission import Admission
 from mtls_operator.reconcilers.authority import AuthorityBehaviour
 from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
-from mtls_operator.reconcilers.execute import Executor
 from mtls_operator.reconcilers.issuing import Issuing
 from mtls_operator.reconcilers.ledger import Ledger
-from mtls_operator.reconcilers.listener import ListenerBehaviour
+from mtls_operator.reconcilers.listener_assembly import assemble_listeners
 from mtls_operator.reconcilers.loop import Loop
-from mtls_operator.reconcilers.observe import Observer
 from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.publication import Publication
 from mtls_operator.reconcilers.queue import KeyedQueue
@@ -152,17 +150,14 @@ def _assemble(
         clock=clock,
         cluster=cluster,
     )
-    listeners = ListenerBehaviour(
+    access = BalancerAccess(mode=config.load_balancer_access.mode, listed=config.load_balancer_access.listed)
+    listeners = assemble_listeners(
         kube=kube,
         view=view,
         balancers=balancers,
         store=store,
         certificates=ServerCertificates(kube, signers, issuing, clock, queue.add),
-        observer=Observer(balancers, store, clock, cluster=cluster),
-        executor=Executor(balancers, store),
-        access=BalancerAccess(
-            mode=config.load_balancer_access.mode, listed=config.load_balancer_access.listed
-        ),
+        access=access,
         regions=config.cloud.regions,
         clock=clock,
         cluster=cluster,

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from mtls_operator.api.duration import Duration
+from mtls_operator.api.listener_policy import AdoptionPolicy, DriftPolicy, Verification
 from mtls_operator.api.listener_status import ListenerStatus
 from mtls_operator.api.listener_tls import (
     DomainTls,
@@ -168,6 +169,13 @@ class ListenerSpec(ApiModel):
     """Labels of the nodes that serve. Default: every eligible node."""
     drain_period: Annotated[Duration, between("1s", "1h", or_zero=True)] = timedelta(seconds=30)
     """How long a leaving node has weight 0 before it is unbound."""
+    adoption_policy: AdoptionPolicy = AdoptionPolicy.NEVER
+    """Never, IfIdentical, or Always: what to do with a listener that somebody else made on the port. Always
+    needs the operator's consent."""
+    drift_policy: DriftPolicy = DriftPolicy.REPAIR
+    """Repair, or Report: what to do with a change that somebody else made in the cloud."""
+    verification: Verification = Field(default_factory=Verification)
+    """How the operator tries the doors itself."""
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
     """Delete, or Retain: the listener and its certificates stay in the cloud."""
 

@@ -3,6 +3,11 @@
 Pure. Made by the MutualTLSListener reconciler from what it read back from the cloud.
 """
 
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
 from mtls_operator.api.model import ApiModel, Time
 from mtls_operator.api.resource import Status
 
@@ -44,6 +49,38 @@ class DomainStatus(ApiModel):
     """Its routes."""
 
 
+class VerificationResult(StrEnum):
+    """What the operator's own trial of the doors found."""
+
+    ENFORCED = "Enforced"
+    OPEN = "Open"
+    UNKNOWN = "Unknown"
+
+
+class VerificationStatus(ApiModel):
+    """The operator's own trial of the doors. Written when it changes."""
+
+    result: VerificationResult
+    """Enforced, Open, or Unknown where nothing could be found out."""
+    since: Time
+    """Since when it has been so."""
+    served: tuple[str, ...] = ()
+    """SHA-256 fingerprints of the server certificates that were shown."""
+    backends_seen: tuple[str, ...] = ()
+    """Which backends answered, as far as they say so."""
+
+
+class Applied(ApiModel):
+    """What the listener was last seen to agree with, as digests: what differs later is drift."""
+
+    certificates: str
+    """Which certificates are shown and whom they admit."""
+    rules: str
+    """The domains and routes."""
+    targets: str
+    """The backends."""
+
+
 class ListenerStatus(Status):
     """The listener that is."""
 
@@ -59,3 +96,11 @@ class ListenerStatus(Status):
     """Healthy backends of all, such as 2/2."""
     domains: tuple[DomainStatus, ...] = ()
     """The domains in the cloud."""
+    verification: VerificationStatus | None = None
+    """What the operator's own trial of the doors found."""
+    plan: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    """With plan-only or driftPolicy Report: the changes that would be made, a sentence each."""
+    applied: Applied | None = None
+    """What the listener was last seen to agree with."""
+    last_handled_sync: str | None = None
+    """The value of the annotation mtls.clb-operator.dev/sync that was last looked for."""

@@ -19,6 +19,13 @@ FINALIZER: Final = f"{GROUP}/cleanup"
 RENEW_ANNOTATION: Final = f"{GROUP}/renew"
 PAUSED_ANNOTATION: Final = f"{GROUP}/paused"
 ROTATE_ANNOTATION: Final = f"{GROUP}/rotate"
+PLAN_ONLY_ANNOTATION: Final = f"{GROUP}/plan-only"
+"""`true` on a listener: the plan goes to status and an event, nothing is written to the cloud."""
+PLAN_FOR_ANNOTATION: Final = f"{GROUP}/plan-for"
+"""On a listener that `kubectl mtls plan` makes for a moment: whose cloud listener its manifest is compared
+with, by name in the same namespace. It is planned only, as with `plan-only`, and never holds anything."""
+SYNC_ANNOTATION: Final = f"{GROUP}/sync"
+"""On a listener: a new value asks for a look at the cloud now; status.lastHandledSync repeats it then."""
 
 MANAGED_LABEL: Final = f"{GROUP}/managed"
 """`true` on every Secret and ConfigMap that the operator made."""
@@ -123,6 +130,16 @@ class ObjectMeta(ApiModel):
     def has_finalizer(self) -> bool:
         """Whether our finalizer holds the object."""
         return FINALIZER in self.finalizers
+
+    @property
+    def plans_for(self) -> str:
+        """The listener that this one is a draft of, empty for one in its own right."""
+        return self.annotations.get(PLAN_FOR_ANNOTATION, "")
+
+    @property
+    def is_plan_only(self) -> bool:
+        """Whether the plan is wanted and none of its writes."""
+        return bool(self.plans_for) or self.annotations.get(PLAN_ONLY_ANNOTATION) == "true"
 
     @property
     def is_paused(self) -> bool:

@@ -29,6 +29,7 @@ REVOKED: Final = "Revoked"
 CERTIFICATES_SYNCED: Final = "CertificatesSynced"
 PROGRAMMED: Final = "Programmed"
 BACKENDS_HEALTHY: Final = "BackendsHealthy"
+VERIFIED: Final = "Verified"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,10 @@ from mtls_operator.errors import OperatorError
 from mtls_operator.reconcilers.admission import Admission
 from mtls_operator.reconcilers.authority import AuthorityBehaviour
 from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
-from mtls_operator.reconcilers.execute import Executor
 from mtls_operator.reconcilers.issuing import Issuing
 from mtls_operator.reconcilers.ledger import Ledger
-from mtls_operator.reconcilers.listener import ListenerBehaviour
+from mtls_operator.reconcilers.listener_assembly import assemble_listeners
 from mtls_operator.reconcilers.loop import MakesPasses
-from mtls_operator.reconcilers.observe import Observer
 from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.publication import Publication
 from mtls_operator.reconcilers.revocation import Revocation
@@ -91,14 +89,12 @@ class World:
             clock=clock,
             cluster=CLUSTER,
         )
-        listeners = ListenerBehaviour(
+        listeners = assemble_listeners(
             kube=kube,
             view=view,
             balancers=self.balancers,
             store=self.store,
             certificates=ServerCertificates(kube, signers, issuing, clock, self.woken_up),
-            observer=Observer(self.balancers, self.store, clock, cluster=CLUSTER),
-            executor=Executor(self.balancers, self.store),
             access=BalancerAccess(),
             regions=(REGION,),
             clock=clock,

@@ -1,0 +1,96 @@
+"""What a pass over a listener that is as desired says: status, conditions, and when to look again.
+
+Called by the MutualTLSListener reconciler.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from mtls_operator.core.conditions import BACKENDS_HEALTHY, CERTIFICATES_SYNCED, PROGRAMMED, Aspect
+from mtls_operator.core.listener_status import backends_aspect, domain_statuses, healthy_text
+from mtls_operator.core.outcome import Done, Waiting
+from mtls_operator.core.reasons import Reason
+from mtls_operator.reconcilers.passes import Result
+
+if TYPE_CHECKING:
+    from mtls_operator.api.listener import MutualTLSListener
+    from mtls_operator.core.cloud import Listener, LoadBalancer
+    from mtls_operator.core.desired import DesiredListener
+    from mtls_operator.core.outcome import Outcome
+    from mtls_operator.ports import Clock, LoadBalancers
+    from mtls_operator.reconcilers.observe import Observer
+    from mtls_operator.reconcilers.server_certs import Bindings
+
+_HEALTH_POLL: Final = timedelta(seconds=2)
+_SLOWEST_HEALTH_POLL: Final = timedelta(minutes=2)
+
+
+class ListenerReport:
+    """Reports on listeners."""
+
+    def __init__(self, balancers: LoadBalancers, observer: Observer, clock: Clock) -> None:
+        self._balancers = balancers
+        self._observer = observer
+        self._clock = clock
+
+    async def result(
+        self,
+        resource: MutualTLSListener,
+        balancer: LoadBalancer,
+        desired: DesiredListener,
+        bindings: Bindings,
+        listener: Listener,
+    ) -> Result:
+        """Return what the pass found; asks for the health of the targets.
+
+        Raises:
+            CloudError: the cloud could not be asked.
+        """
+        health = await self._balancers.health(balancer, listener.id)
+        domains = domain_statuses(desired, listener, health)
+        backends = backends_aspect(desired, domains)
+        status = resource.status.model_copy(
+            update={
+                "listener_id": listener.id,
+                "create_time": listener.create_time,
+                "addresses": balancer.addresses,
+                "not_after": bindings.not_after,
+                "healthy": healthy_text(domains),
+                "domains": domains,
+            }
+        )
+        aspects = (
+            Aspect(CERTIFICATES_SYNCED, holds=True, reason=Reason.SUCCEEDED),
+            Aspect(PROGRAMMED, holds=True, reason=Reason.SUCCEEDED, message=f"listener {listener.id}"),
+            backends,
+        )
+        return Result(
+            status=status, outcome=self._outcome(resource, bindings, backends, desired), aspects=aspects
+        )
+
+    def _outcome(
+        self,
+        resource: MutualTLSListener,
+        bindings: Bindings,
+        backends: Aspect,
+        desired: DesiredListener,
+    ) -> Outcome:
+        if backends.reason is Reason.NO_ELIGIBLE_NODE:
+            return Waiting(reason=backends.reason, message=backends.message, after=_SLOWEST_HEALTH_POLL)
+        now = self._clock.now()
+        waits = [bindings.renewal - now]
+        if not backends.holds:
+            waits.append(self._health_wait(resource))
+        if self._observer.is_draining(resource.ref):
+            waits.append(max(desired.drain_period, timedelta(seconds=1)))
+        port = resource.spec.port
+        message = f"port {port} admits clients with a certificate of the authority, and nobody else"
+        return Done(message=message, after=max(min(waits), timedelta(seconds=1)))
+
+    def _health_wait(self, resource: MutualTLSListener) -> timedelta:
+        """Return when to ask for the targets' health again: soon at first, seldom when it stays bad."""
+        known = resource.status.condition(BACKENDS_HEALTHY)
+        elapsed = self._clock.now() - known.last_transition_time if known is not None else timedelta()
+        return min(max(elapsed / 2, _HEALTH_POLL), _SLOWEST_HEALTH_POLL)
