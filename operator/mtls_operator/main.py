@@ -117,10 +117,10 @@ async def _run(config: Config, credentials: Credentials, listening: socket | Non
 def _assemble(
     config: Config, api: Api, cloud: CloudApi, cluster: str, listening: socket | None
 ) -> kopf.OperatorRegistry:
-    queue: KeyedQueue[Key] = KeyedQueue()
     clock = SystemClock()
     echoes = Echoes()
     kube, view = KubeClient(api, echoes), ClusterView(api)
+    queue: KeyedQueue[Key] = KeyedQueue(view.balancer_of)
     recorder = EventRecorder(api, clock, instance=_instance())
     store = CloudCertificates(cloud, cluster=cluster, regions=config.cloud.regions)
     balancers = CloudLoadBalancers(cloud, LoadBalancerWrites(cloud))

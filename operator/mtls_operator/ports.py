@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from mtls_operator.core.lanes import Lane
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
@@ -47,7 +49,7 @@ class Clock(Protocol):
 class Wake(Protocol):
     """The work queue, for those who only add to it."""
 
-    async def __call__(self, key: Key, delay: float = 0.0) -> None:
+    async def __call__(self, key: Key, delay: float = 0.0, lane: Lane = Lane.CONSEQUENCE) -> None:
         """Have a pass made over an object, after a delay in seconds."""
         ...
 

@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.meta import Key, Kind
+from mtls_operator.core.lanes import Lane
 from mtls_operator.errors import KubeError
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class Lifecycle:
                 await self._view.refresh()
                 for kind in Kind:
                     for ref in self._view.refs_of(kind):
-                        await self._queue.add(Key(kind, ref.namespace, ref.name), self._resync)
+                        key = Key(kind, ref.namespace, ref.name)
+                        await self._queue.add(key, self._resync, Lane.RESYNC)
             except KubeError as error:
                 log.warning("the resync could not list the cluster: %s", error)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from mtls_operator.adapters.kube import shapes
 from mtls_operator.api.meta import OWNER_KIND_LABEL, Key, Kind, ObjectRef
 from mtls_operator.core.approval import approving_authority
+from mtls_operator.core.lanes import Lane
 from mtls_operator.core.ownership import OWNER_ANNOTATION
 from mtls_operator.core.server_cert import authorities
 
@@ -68,7 +69,7 @@ class Watches:
             self._seen.pop(key, None)
         else:
             self._seen[key] = interest
-        await self._queue.add(key)
+        await self._queue.add(key, lane=_lane_of(event, body))
 
     async def secret(self, event: str | None, body: Mapping[str, object]) -> None:
         """Wake the owner of a Secret that we made, and whoever refers to it; nothing of it is kept."""
@@ -143,6 +144,12 @@ def _take(held: Held[object], event: str | None, body: Mapping[str, object]) -> 
     update: Callable[[Mapping[str, object]], None] = held.drop if event == DELETED else held.put
     update(body)
     return held.get(ref) != before
+
+
+def _lane_of(event: str | None, body: Mapping[str, object]) -> Lane:
+    """Return how urgent an event about an object itself is; a list tells of what nobody has touched, too."""
+    listed = event is None
+    return Lane.RESYNC if listed and shapes.is_settled(body) else Lane.CHANGE
 
 
 def _needs(listener: MutualTLSListener | None) -> frozenset[ObjectRef]:

@@ -1,7 +1,7 @@
-"""The workers: take a key, make a pass, decide when the key comes back.
+"""The workers: take a key, make a pass, decide when the key comes back, and in which lane.
 
-No kopf and no Kubernetes here. A pass that fails comes back with growing delays; one that ends well
-comes back when it asked to, and at the latest at the resync, spread over time.
+No kopf and no Kubernetes here. A pass that fails comes back with growing delays, as urgent as it was;
+one that ends well comes back when it asked to, and at the latest at the resync, spread over time.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from mtls_operator.core.lanes import Lane, in_lane
 from mtls_operator.core.outcome import Done, Outcome, Waiting, backoff
 from mtls_operator.errors import OperatorError
 from mtls_operator.reconcilers.queue import QueueClosed
@@ -59,42 +61,53 @@ class Loop:
                 key = await self._queue.take()
             except QueueClosed:
                 return
+            lane = self._queue.lane_of(key)
             try:
-                delay = await self._pass(key)
+                with in_lane(lane):
+                    following = await self._pass(key, lane)
             finally:
                 await self._queue.done(key)
-            if delay is not None:
-                await self._queue.add(key, delay)
+            if following is not None:
+                await self._queue.add(key, following.delay, following.lane)
 
-    async def _pass(self, key: Key) -> float | None:
-        """Make one pass and return the seconds until the next, None for never."""
+    async def _pass(self, key: Key, lane: Lane) -> _Next | None:
+        """Make one pass and return when the next is due, None for never."""
         attempts = self._attempts.get(key, 0)
         try:
             outcome = await self._reconcilers[key.kind].reconcile(key.ref, attempts)
         except OperatorError as error:
             log.warning("%s: the pass could not be reported: %s", key, error)
-            return self._failed(key, attempts)
+            return self._failed(key, attempts, lane)
         except Exception:
             log.exception("%s: the pass failed; this is a defect of the operator", key)
-            return self._failed(key, attempts)
+            return self._failed(key, attempts, lane)
         if outcome is None:
             self._attempts.pop(key, None)
             return None
-        return self._next(key, outcome, attempts)
+        return self._next(key, outcome, attempts, lane)
 
-    def _failed(self, key: Key, attempts: int) -> float:
+    def _failed(self, key: Key, attempts: int, lane: Lane) -> _Next:
         self._attempts[key] = attempts + 1
-        return _jittered(backoff(attempts).total_seconds())
+        return _Next(_jittered(backoff(attempts).total_seconds()), lane)
 
-    def _next(self, key: Key, outcome: Outcome, attempts: int) -> float:
+    def _next(self, key: Key, outcome: Outcome, attempts: int, lane: Lane) -> _Next:
         if not isinstance(outcome, Done):
             log.info("%s: %s: %s", key, outcome.reason, outcome.message)
+        resync = self._resync * (1 + random.uniform(-_SPREAD, _SPREAD))  # noqa: S311 - spreading, not secrecy
+        asked = resync if outcome.after is None else outcome.after.total_seconds()
         if isinstance(outcome, Waiting) and outcome.failed:
             self._attempts[key] = attempts + 1
-        else:
-            self._attempts.pop(key, None)
-        resync = self._resync * (1 + random.uniform(-_SPREAD, _SPREAD))  # noqa: S311 - spreading, not secrecy
-        return resync if outcome.after is None else min(resync, outcome.after.total_seconds())
+            return _Next(min(resync, asked), lane)
+        self._attempts.pop(key, None)
+        return _Next(min(resync, asked), Lane.CONSEQUENCE if asked < resync else Lane.RESYNC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """The pass after this one: in how many seconds, and how urgent."""
+
+    delay: float
+    lane: Lane
 
 
 def _jittered(seconds: float) -> float:

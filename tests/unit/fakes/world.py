@@ -11,6 +11,7 @@ from mtls_operator.api.meta import Key, Kind, ObjectRef
 from mtls_operator.core.balancer_access import NAMESPACES_TAG, BalancerAccess
 from mtls_operator.core.cloud import LoadBalancer, LoadBalancerId
 from mtls_operator.core.cluster import Namespace
+from mtls_operator.core.lanes import Lane
 from mtls_operator.core.outcome import Outcome, Waiting
 from mtls_operator.errors import OperatorError
 from mtls_operator.reconcilers.admission import Admission
@@ -118,9 +119,9 @@ class World:
             Kind.MUTUAL_TLS_LISTENER: Reconciler(listeners, kube, recorder, clock),
         }
 
-    async def woken_up(self, key: Key, delay: float = 0.0) -> None:
+    async def woken_up(self, key: Key, delay: float = 0.0, lane: Lane = Lane.CONSEQUENCE) -> None:
         """What a reconciler asks of the queue: remembered, since passes are made by hand here."""
-        del delay
+        del delay, lane
         self.woken.append(key)
 
     def apply(self, *manifests: Manifest) -> None:

@@ -112,6 +112,19 @@ def interest_of(body: Body) -> object:
     )
 
 
+def is_settled(body: Body) -> bool:
+    """Tell whether the last pass over an object of ours saw its manifest as it is, and came to an end.
+
+    What is stuck has come to one: only a person's change, or a consequence, makes another of it.
+    """
+    metadata = _child(body, "metadata")
+    conditions = {_text(one, "type"): one for one in _items(_child(body, "status"), "conditions")}
+    ready = conditions.get("Ready")
+    if ready is None or "Reconciling" in conditions or _text(metadata, "deletionTimestamp"):
+        return False
+    return _number(ready, "observedGeneration") == _number(metadata, "generation")
+
+
 def read_offer(body: Body) -> Offer:
     """Read a CertificateAuthority as others see it."""
     metadata, status = _child(body, "metadata"), _child(body, "status")

@@ -79,6 +79,13 @@ class ClusterView:
             for ref in held.referring_to(secret)
         ]
 
+    def balancer_of(self, key: Key) -> str | None:
+        """Return the load balancer that an object's passes change, None for one that changes none."""
+        if key.kind is not Kind.MUTUAL_TLS_LISTENER:
+            return None
+        listener = self.held_listeners.get(key.ref)
+        return listener.spec.load_balancer.id if listener is not None else None
+
     def published(self, authority: ObjectRef) -> Published | None:
         """Return what an authority publishes, None when it publishes nothing."""
         return self.held_published.get(published_in(authority))
