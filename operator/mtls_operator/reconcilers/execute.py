@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from mtls_operator.core import actions
 from mtls_operator.core.cloud import CertificateKind, MutualBinding
+from mtls_operator.core.lanes import Lane, in_lane
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady
 
@@ -100,13 +101,14 @@ class Executor:
                 assert_never(action)
 
     async def close(self, action: actions.CloseListener | actions.CloseDomain, lb: LoadBalancer) -> None:
-        """Close an open door; nothing else has to be known for it."""
-        if isinstance(action, actions.CloseListener):
-            await self._balancers.bind_listener(lb, action.listener, action.binding)
-            return
-        await self._balancers.change_domain(
-            lb, action.listener, action.domain, binding=action.binding, http2=None, make_default=False
-        )
+        """Close an open door, before anybody else's change; nothing else has to be known for it."""
+        with in_lane(Lane.PROTECT):
+            if isinstance(action, actions.CloseListener):
+                await self._balancers.bind_listener(lb, action.listener, action.binding)
+                return
+            await self._balancers.change_domain(
+                lb, action.listener, action.domain, binding=action.binding, http2=None, make_default=False
+            )
 
     async def _upload(self, action: actions.UploadServerCertificate, at: Round) -> None:
         material = at.bindings.material[action.fingerprint]

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 VERSIONS: Final = {"clb": "2018-03-17", "ssl": "2019-12-05"}
 _TIMEOUT_SECONDS: Final = 30
-_THROTTLE_PAUSE_SECONDS: Final = 1.0
+THROTTLE_PAUSE_SECONDS: Final = 1.0
 _MOST_THROTTLE_PAUSES: Final = 10
+_INTERNAL_ERROR: Final = "InternalError"
 # At DEBUG the SDK logs whole requests, private keys included.
 logging.getLogger("tencentcloud_sdk_common").setLevel(logging.WARNING)
 
@@ -60,7 +61,11 @@ class Keys:
 class CloudApi:
     """The cloud's API, one client for each service and region."""
 
-    def __init__(self, keys: Keys, endpoint: Endpoint, pacer: Pacer) -> None:
+    def __init__(
+        self, keys: Keys, endpoint: Endpoint, pacer: Pacer, *, throttle_pause: float = THROTTLE_PAUSE_SECONDS
+    ) -> None:
+        """Take the account, where the cloud is, its rates, and how long to be silent after a refusal."""
+        self._throttle_pause = throttle_pause
         self._keys = keys
         self._endpoint = endpoint
         self._pacer = pacer
@@ -74,8 +79,19 @@ class CloudApi:
             raise errors.Unavailable(action, error.code, "the cloud did not answer") from None
 
     async def write(self, service: str, region: str, action: str, params: Json) -> Mapping[str, object]:
-        """Change something; raises ReplyLost when it may or may not have happened."""
-        return await self._call(service, region, action, params)
+        """Change something; raises ReplyLost when it may or may not have happened.
+
+        An InternalError tells neither: it was seen as the reply of a load balancer that several change
+        at once, and no source says that it comes before the change alone.
+        """
+        try:
+            return await self._call(service, region, action, params)
+        except errors.Unavailable as error:
+            if not error.code.startswith(_INTERNAL_ERROR):
+                raise
+            raise errors.ReplyLost(
+                action, error.code, "the cloud did not say whether it was done", error.request_id
+            ) from None
 
     async def _call(self, service: str, region: str, action: str, params: Json) -> Mapping[str, object]:
         for _ in range(_MOST_THROTTLE_PAUSES):
@@ -83,7 +99,7 @@ class CloudApi:
             try:
                 return await self._send(service, region, action, params)
             except errors.Throttled:
-                await asyncio.sleep(_THROTTLE_PAUSE_SECONDS)
+                await asyncio.sleep(self._throttle_pause)
         await self._pacer.wait(action, region)
         return await self._send(service, region, action, params)
 

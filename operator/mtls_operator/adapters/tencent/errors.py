@@ -53,7 +53,7 @@ TABLE: Final[dict[str, type[CloudError]]] = {
     "InvalidAction": InvalidRequest,
     "NoSuchVersion": InvalidRequest,
     "UnsupportedRegion": InvalidRequest,
-    # Answered, so nothing was half done that we would not see: try again later.
+    # Answered, so nothing was half done that we would not see: try again later. But see `CloudApi.write`.
     "FailedOperation": Unavailable,
     "InternalError": Unavailable,
 }
