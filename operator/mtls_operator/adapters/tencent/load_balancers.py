@@ -1,4 +1,4 @@
-"""The LoadBalancers port over the CLB API."""
+"""The LoadBalancers port over the CLB API: the changes, and what is read by way of `load_balancer_reads`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mtls_operator import errors
 from mtls_operator.adapters.tencent import shapes
-from mtls_operator.core.cloud import Endpoint, ListenerId, LocationId, TargetHealth
+from mtls_operator.adapters.tencent.load_balancer_reads import LoadBalancerReads
+from mtls_operator.core.cloud import ListenerId, LocationId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
     from mtls_operator.adapters.tencent.writes import LoadBalancerWrites
     from mtls_operator.api.model import Json
     from mtls_operator.core.actions import NewRule, RoutedTarget
-    from mtls_operator.core.cloud import Listener, LoadBalancer, LoadBalancerId, MutualBinding
+    from mtls_operator.core.cloud import (
+        Endpoint,
+        Listener,
+        LoadBalancer,
+        LoadBalancerId,
+        MutualBinding,
+        TargetHealth,
+    )
 
 MOST_TARGETS: Final = 500
 """Targets of one batch call (API: BatchRegisterTargets)."""
@@ -34,47 +42,26 @@ class CloudLoadBalancers:
     """Reads and changes load balancers."""
 
     def __init__(self, api: CloudApi, writes: LoadBalancerWrites) -> None:
-        self._api = api
         self._writes = writes
+        self._reads = LoadBalancerReads(api)
 
     async def get(self, region: str, load_balancer: LoadBalancerId) -> LoadBalancer | None:
         """Return it, None when the cloud knows none of this id in this region."""
-        body: Json = {"LoadBalancerIds": [load_balancer]}
-        reply = await self._api.read("clb", region, "DescribeLoadBalancers", body)
-        found = shapes.items(reply, "LoadBalancerSet")
-        return shapes.read_load_balancer(found[0], region) if found else None
+        return await self._reads.balancer(region, load_balancer)
 
     async def listeners(self, balancer: LoadBalancer) -> Sequence[Listener]:
         """Return its listeners; targets are not filled in."""
-        body: Json = {"LoadBalancerId": balancer.id}
-        reply = await self._api.read("clb", balancer.region, "DescribeListeners", body)
-        return tuple(shapes.read_listener(listener) for listener in shapes.items(reply, "Listeners"))
+        return await self._reads.listeners(balancer)
 
     async def with_targets(self, balancer: LoadBalancer, listener: Listener) -> Listener:
         """Return the listener with the targets of its rules."""
-        body: Json = {"LoadBalancerId": balancer.id, "ListenerIds": [listener.id]}
-        reply = await self._api.read("clb", balancer.region, "DescribeTargets", body)
-        found = {
-            shapes.text(rule, "LocationId"): shapes.read_targets(rule)
-            for described in shapes.items(reply, "Listeners")
-            for rule in shapes.items(described, "Rules")
-        }
-        return listener.with_targets(found)
+        return listener.with_targets(await self._reads.targets(balancer, listener.id))
 
     async def health(
         self, balancer: LoadBalancer, listener: ListenerId
     ) -> Mapping[tuple[LocationId, Endpoint], TargetHealth]:
         """Return the health of every target of a listener."""
-        body: Json = {"LoadBalancerIds": [balancer.id], "ListenerIds": [listener]}
-        reply = await self._api.read("clb", balancer.region, "DescribeTargetHealth", body)
-        return {
-            (LocationId(shapes.text(rule, "LocationId")), endpoint): health
-            for found in shapes.items(reply, "LoadBalancers")
-            for described in shapes.items(found, "Listeners")
-            for rule in shapes.items(described, "Rules")
-            for target in shapes.items(rule, "Targets")
-            for endpoint, health in _health_of(target)
-        }
+        return await self._reads.health(balancer, listener)
 
     async def create_listener(
         self, balancer: LoadBalancer, *, name: str, port: int, sni: bool, binding: MutualBinding | None
@@ -232,12 +219,3 @@ def _weight_entry(listener: ListenerId, location: LocationId, targets: Sequence[
         "LocationId": location,
         "Targets": [{**shapes.write_target(t.target.endpoint), "Weight": t.target.weight} for t in targets],
     }
-
-
-def _health_of(body: Mapping[str, object]) -> Iterator[tuple[Endpoint, TargetHealth]]:
-    """Yield a target's health under both names that it may have been bound by."""
-    instance, address, port, health = shapes.read_health(body)
-    if instance:
-        yield Endpoint(instance_id=instance, port=port), health
-    if address:
-        yield Endpoint(address=address, port=port), health
