@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         MutualBinding,
         TargetHealth,
     )
+    from mtls_operator.core.cloud_quota import Quotas
     from mtls_operator.core.cluster import ConfigMap, Namespace, Node, Request, Secret, Service
 
 
@@ -215,6 +216,10 @@ class LoadBalancers(Protocol):
 
     async def get(self, region: str, load_balancer: LoadBalancerId) -> LoadBalancer | None:
         """Return it, None when the cloud knows none of this id in this region."""
+        ...
+
+    async def quotas(self, region: str) -> Quotas:
+        """Return what the account may have in a region, as it was read within the last minutes."""
         ...
 
     async def listeners(self, balancer: LoadBalancer) -> Sequence[Listener]:

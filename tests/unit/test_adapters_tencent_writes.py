@@ -24,6 +24,7 @@ from mtls_operator.core.cloud import (
     MutualBinding,
     Target,
 )
+from mtls_operator.core.cloud_quota import Quotas
 
 
 def balancer(name: str = "lb-1") -> LoadBalancer:
@@ -209,6 +210,52 @@ def test_weights_are_sent_by_rule_50_at_a_time_and_500_a_call() -> None:
     assert sum(sizes) == 1001
     assert all(sum(len(entry["Targets"]) for entry in call) <= 500 for call in calls)
     assert len({entry["LocationId"] for call in calls for entry in call}) == 2
+
+
+def test_one_node_of_many_rules_is_one_call_for_a_hundred_of_them() -> None:
+    api = ScriptedApi(script(BatchModifyTargetWeight=[ACCEPTED], DescribeTaskStatus=[DONE]))
+    clb = CloudLoadBalancers(api, LoadBalancerWrites(api))
+    node = Target(endpoint=Endpoint(instance_id="ins-1", port=30080), weight=0)
+    targets = [RoutedTarget(location=LocationId(f"loc-{number}"), target=node) for number in range(101)]
+    run_virtually(clb.set_weights(balancer(), ListenerId("lbl-1"), targets))
+    calls = [params["ModifyList"] for action, params, _ in api.sent if action == "BatchModifyTargetWeight"]
+    assert [len(call) for call in calls] == [100, 1]
+
+
+def quotas(**limits: int) -> Reply:
+    return {
+        "QuotaSet": [{"QuotaId": name, "QuotaCurrent": None, "QuotaLimit": n} for name, n in limits.items()]
+    }
+
+
+def test_quotas_are_read_once_for_all_who_ask_and_anew_after_ten_minutes() -> None:
+    limits = quotas(TOTAL_LISTENER_QUOTA=50, TOTAL_LISTENER_RULE_QUOTA=51, TOTAL_TARGET_BIND_QUOTA=52)
+    api = ScriptedApi(script(DescribeQuota=[limits, quotas(TOTAL_TARGET_BIND_QUOTA=200)]), takes=0.1)
+    clb = CloudLoadBalancers(api, LoadBalancerWrites(api))
+
+    async def ask() -> None:
+        found = await asyncio.gather(*(clb.quotas("r") for _ in range(50)))
+        assert set(found) == {Quotas(listeners=50, rules=51, targets=52)}
+        await asyncio.sleep(599)
+        assert await clb.quotas("r") == found[0]
+        await asyncio.sleep(2)
+        assert await clb.quotas("r") == Quotas(targets=200)
+
+    run_virtually(ask())
+    assert api.actions == ["DescribeQuota"] * 2
+
+
+def test_a_failed_read_of_quotas_is_not_remembered() -> None:
+    gone = error_for("DescribeQuota", "InternalError", "gone", "r-0")
+    api = ScriptedApi(script(DescribeQuota=[gone, quotas(TOTAL_TARGET_BIND_QUOTA=9)]))
+    clb = CloudLoadBalancers(api, LoadBalancerWrites(api))
+
+    async def ask() -> None:
+        with pytest.raises(errors.CloudError):
+            await clb.quotas("r")
+        assert await clb.quotas("r") == Quotas(targets=9)
+
+    run_virtually(ask())
 
 
 def test_a_listener_that_is_gone_already_is_deleted() -> None:

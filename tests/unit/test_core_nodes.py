@@ -4,22 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders import NOW, node, service
+from builders import NOW, node
 
-from mtls_operator.api.listener import Backend
-from mtls_operator.core.cloud import Endpoint
-from mtls_operator.core.cluster import Node, ServicePort
+from mtls_operator.core.cluster import Node
 from mtls_operator.core.nodes import (
     EXCLUDE_LABEL,
     UNREADY_GRACE,
+    concerns,
     endpoint_of,
     instance_id,
     is_eligible,
-    node_port,
-    targets,
+    next_grace_end,
 )
-from mtls_operator.core.reasons import Reason
-from mtls_operator.errors import NotReady
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 JUST_LOST = NOW - UNREADY_GRACE + timedelta(seconds=1)
@@ -48,6 +44,30 @@ ELIGIBILITY: list[tuple[str, dict[str, Any], dict[str, str], bool]] = [
         False,
     ),
     ("a node that karpenter removes does not", {"taints": frozenset({"karpenter.sh/disrupted"})}, {}, False),
+    (
+        "a node that an older karpenter removes does not",
+        {"taints": frozenset({"karpenter.sh/disruption"})},
+        {},
+        False,
+    ),
+    (
+        "a node whose instance is shut down does not",
+        {"taints": frozenset({"node.cloudprovider.kubernetes.io/shutdown"})},
+        {},
+        False,
+    ),
+    (
+        "a node that somebody gave up does not",
+        {"taints": frozenset({"node.kubernetes.io/out-of-service"})},
+        {},
+        False,
+    ),
+    (
+        "a node that the autoscaler only thinks of removing stays",
+        {"taints": frozenset({"DeletionCandidateOfClusterAutoscaler"})},
+        {},
+        True,
+    ),
     (
         "a cordoned node stays, as in TKE",
         {"taints": frozenset({"node.kubernetes.io/unschedulable"})},
@@ -117,72 +137,48 @@ def test_only_ids_of_instances_are_taken() -> None:
     assert instance_id("qcloud:///100003/eklet-subnet-1") == ""
 
 
-TWO_PORTS = service(
-    "web", ServicePort(name="http", port=80, node_port=30080), ServicePort(name="admin", port=81, node_port=0)
-)
+def test_the_end_of_the_grace_is_the_earliest_of_the_silent_nodes() -> None:
+    nodes = [
+        node(1),
+        node(2, ready=None, ready_since=NOW - timedelta(seconds=20)),
+        node(3, ready=None, ready_since=NOW - timedelta(seconds=50)),
+        node(4, ready=None, ready_since=NOW - UNREADY_GRACE),
+        node(5, ready=None, ready_since=None),
+    ]
+    assert next_grace_end(nodes, NOW) == NOW + timedelta(seconds=10)
 
 
-def backend(name: str = "web", port: int | str = "http") -> Backend:
-    return Backend.model_validate({"service": {"name": name, "port": port}})
+def test_no_grace_ends_where_every_node_is_heard_of() -> None:
+    assert next_grace_end([node(1), node(2, ready=False)], NOW) is None
 
 
-@pytest.mark.parametrize("port", ["http", 80], ids=["by name", "by number"])
-def test_a_services_port(port: int | str) -> None:
-    assert node_port(backend(port=port), {"web": TWO_PORTS}, "edge") == 30080
-
-
-def test_a_port_given_directly_needs_no_service() -> None:
-    assert node_port(Backend.model_validate({"nodePort": 31000}), {}, "edge") == 31000
-
-
-REFUSALS = [
+EDGE = {"pool": "edge"}
+CHANGES: list[tuple[str, dict[str, str], Node | None, Node | None, bool]] = [
+    ("a node that joins", {}, None, node(1), True),
+    ("a node that goes", {}, node(1), None, True),
+    ("a node that is not ready any more", {}, node(1), node(1, ready=False), True),
+    ("another instance of the same name", {}, node(1), node(1, provider_id="qcloud:///1/ins-2"), True),
+    ("a label that the selector asks for", EDGE, node(1), node(1, labels=EDGE), True),
+    ("a label that nobody asks for", {}, node(1), node(1, labels=EDGE), False),
+    ("a node of another pool", EDGE, node(1), node(1, ready=False), False),
+    ("a cordon", {}, node(1), node(1, taints=frozenset({"node.kubernetes.io/unschedulable"})), False),
     (
-        "a Service that does not exist",
-        backend("gone"),
-        Reason.SERVICE_NOT_FOUND,
-        "Service edge/gone does not exist",
-    ),
-    ("a Service of another type", backend("inner"), Reason.SERVICE_HAS_NO_NODE_PORT, "is of type ClusterIP"),
-    (
-        "a port that it does not have",
-        backend(port="https"),
-        Reason.SERVICE_HAS_NO_NODE_PORT,
-        r"no port https with a nodePort; it has http \(80\), admin \(81\)",
-    ),
-    ("a port without a node port", backend(port="admin"), Reason.SERVICE_HAS_NO_NODE_PORT, "no port admin"),
-    (
-        "a node port where the Service's is asked",
-        backend(port=30080),
-        Reason.SERVICE_HAS_NO_NODE_PORT,
-        "no port 30080",
+        "a taint that marks a node that goes",
+        {},
+        node(1),
+        node(1, taints=frozenset({"karpenter.sh/disrupted"})),
+        True,
     ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "reason", "sentence"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
+    ("selector", "before", "after", "expected"), [row[1:] for row in CHANGES], ids=[row[0] for row in CHANGES]
 )
-def test_a_backend_that_cannot_be_reached(wanted: Backend, reason: Reason, sentence: str) -> None:
-    services = {"web": TWO_PORTS, "inner": service("inner", type_="ClusterIP")}
-    with pytest.raises(NotReady, match=sentence) as caught:
-        node_port(wanted, services, "edge")
-    assert caught.value.reason == reason
-
-
-def test_targets_are_sorted_whatever_the_order_of_nodes() -> None:
-    wanted = [Backend.model_validate({"nodePort": 30080})]
-    forwards = targets(wanted, [node(1), node(2)], {}, namespace="edge")
-    assert forwards == targets(wanted, [node(2), node(1)], {}, namespace="edge")
-    assert [str(t.endpoint) for t in forwards] == ["ins-00000001:30080", "ins-00000002:30080"]
-
-
-def test_each_backend_has_its_weight_on_every_node_that_can_be_reached() -> None:
-    wanted = [
-        Backend.model_validate({"nodePort": 30080, "weight": 20}),
-        Backend.model_validate({"nodePort": 30081, "weight": 0}),
-    ]
-    found = targets(wanted, [node(1), node(2, provider_id="")], {}, namespace="edge")
-    assert {(t.endpoint, t.weight) for t in found} == {
-        (Endpoint(instance_id="ins-00000001", port=30080), 20),
-        (Endpoint(instance_id="ins-00000001", port=30081), 0),
-    }
+def test_whom_a_change_concerns(
+    selector: dict[str, str],
+    before: Node | None,
+    after: Node | None,
+    expected: bool,  # noqa: FBT001
+) -> None:
+    assert concerns(selector, before, after) is expected

@@ -9,8 +9,11 @@ from builders import NOW
 from unit.test_core_listener_plan import GOOD, ROUTE, RULE, target, wanted
 
 from mtls_operator.core import actions
+from mtls_operator.core.backends import Shortage
 from mtls_operator.core.cloud import Target
+from mtls_operator.core.cloud_quota import Quotas
 from mtls_operator.core.desired import DesiredListener, ObservedListener
+from mtls_operator.core.reasons import Reason
 from mtls_operator.core.target_plan import Place, plan_targets, surplus
 
 
@@ -21,6 +24,15 @@ def observed(
     listener = replace(GOOD, rules=(replace(RULE, targets=targets),))
     serving = frozenset((RULE.id, bound.endpoint) for bound in targets) if healthy else frozenset()
     return ObservedListener(listener=listener, uploads={}, draining_since=draining or {}, serving=serving)
+
+
+def full(
+    *targets: Target, dead: tuple[int, ...] = (), draining: Mapping[Place, datetime] | None = None
+) -> ObservedListener:
+    """What is bound, at a rule that can take no more."""
+    seen = observed(*targets, draining=draining)
+    sick = {(RULE.id, target(number).endpoint) for number in dead}
+    return replace(seen, serving=seen.serving - sick, quotas=Quotas(targets=len(targets)))
 
 
 def wants(*targets: Target, drain: int = 30) -> DesiredListener:
@@ -35,6 +47,7 @@ def since(seconds: int) -> dict[Place, datetime]:
     return {(RULE.id, target(9).endpoint): NOW - timedelta(seconds=seconds)}
 
 
+GONE = Shortage(reason=Reason.SERVICE_NOT_FOUND, message="Service edge/web does not exist.")
 ROWS: list[tuple[str, DesiredListener, ObservedListener, list[str]]] = [
     ("what is bound stays", wants(target(1)), observed(target(1)), []),
     ("what is missing is bound", wants(target(1), target(2)), observed(target(1)), ["bind ins-2:30080"]),
@@ -103,6 +116,42 @@ ROWS: list[tuple[str, DesiredListener, ObservedListener, list[str]]] = [
         "a successor of weight 0 takes nothing over",
         wants(target(1, 0), drain=0),
         observed(target(1, 0), target(9)),
+        [],
+    ),
+    (
+        "while there is room, nobody goes before the successor is found healthy",
+        wants(target(1), drain=0),
+        observed(target(8), target(9)),
+        ["bind ins-1:30080"],
+    ),
+    (
+        "without room, half goes and who serves nobody is first",
+        wants(target(1)),
+        full(target(7), target(8), target(9), dead=(9,)),
+        ["set weight ins-9:30080 to 0"],
+    ),
+    (
+        "without room, a single one does not go",
+        wants(target(1), drain=0),
+        full(target(9)),
+        [],
+    ),
+    (
+        "without room, nobody else goes once a successor is bound",
+        wants(target(1), target(2)),
+        full(target(1), target(8), target(9), dead=(1,)),
+        [],
+    ),
+    (
+        "what is to be bound waits for what drains",
+        wants(target(1), target(2), target(3)),
+        full(target(1), target(2), target(9, 0), draining=since(29)),
+        [],
+    ),
+    (
+        "a route that lacks something lets nothing go",
+        wanted(replace(ROUTE, targets=(target(1),), shortage=GONE), drain=0),
+        observed(target(1), target(9)),
         [],
     ),
     ("an empty selection leaves all bound", wants(), observed(target(1), target(2)), []),

@@ -9,16 +9,19 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.core import cloud
+from mtls_operator.core.backends import select_targets
+from mtls_operator.core.cloud_quota import NO_LIMIT
 from mtls_operator.core.desired import DesiredDomain, DesiredListener, DesiredRoute
-from mtls_operator.core.nodes import is_eligible, targets
+from mtls_operator.core.nodes import is_eligible, next_grace_end
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from mtls_operator.api.listener import Domain, MutualTLSListener
     from mtls_operator.api.route import HealthCheck, Route
     from mtls_operator.core.actions import Tls
+    from mtls_operator.core.backends import Selection
     from mtls_operator.core.cluster import Node, Service
 
 _LONGEST_NAME: Final = 80
@@ -44,6 +47,7 @@ def build_listener(
     nodes: Collection[Node],
     services: Mapping[str, Service],
     now: datetime,
+    most_targets: int = NO_LIMIT,
 ) -> DesiredListener:
     """Return the listener that the manifest asks for.
 
@@ -54,21 +58,31 @@ def build_listener(
         secrets: the Secret behind each server certificate.
         nodes: all nodes of the cluster.
         services: the Services of the listener's namespace.
-        now: decides how long an unready node is still trusted.
-
-    Raises:
-        NotReady: a Service is missing or has no node port.
+        now: decides how long a silent node is still trusted.
+        most_targets: how many targets the account may bind to a rule.
     """
-    spec = listener.spec
+    spec, metadata = listener.spec, listener.metadata
     serving = tuple(node for node in nodes if is_eligible(node, spec.node_selector, now))
+
+    def select(domain: Domain, route: Route) -> Selection:
+        return select_targets(
+            route.backends,
+            serving,
+            services,
+            namespace=metadata.namespace,
+            most=most_targets,
+            seed=f"{metadata.uid}/{domain.domain}{route.path}",
+        )
+
     return DesiredListener(
         name=name,
         port=spec.port,
         sni=spec.sni,
         tls=None if spec.sni else bindings[""],
-        domains=tuple(_domain(listener, domain, bindings, serving, services) for domain in spec.domains),
+        domains=tuple(_domain(listener, domain, bindings, select) for domain in spec.domains),
         secrets=secrets,
         drain_period=spec.drain_period,
+        reselect_at=next_grace_end(serving, now),
     )
 
 
@@ -76,30 +90,27 @@ def _domain(
     listener: MutualTLSListener,
     domain: Domain,
     bindings: Mapping[str, Tls],
-    nodes: Iterable[Node],
-    services: Mapping[str, Service],
+    select: Callable[[Domain, Route], Selection],
 ) -> DesiredDomain:
-    serving = tuple(nodes)
-    namespace = listener.metadata.namespace
     return DesiredDomain(
         name=domain.domain,
         default=domain == listener.spec.default_domain(),
         http2=domain.http2,
         tls=bindings[domain.domain] if listener.spec.sni else None,
-        routes=tuple(_route(route, serving, services, namespace) for route in domain.routes),
+        routes=tuple(_route(route, select(domain, route)) for route in domain.routes),
     )
 
 
-def _route(
-    route: Route, nodes: Iterable[Node], services: Mapping[str, Service], namespace: str
-) -> DesiredRoute:
+def _route(route: Route, selection: Selection) -> DesiredRoute:
     return DesiredRoute(
         path=route.path,
         scheduler=route.scheduler.value,
         backend_protocol=route.backend_protocol.value,
         session_seconds=int(route.session_persistence.total_seconds()),
         health_check=_health_check(route.health_check),
-        targets=targets(route.backends, nodes, services, namespace=namespace),
+        targets=selection.targets,
+        left_out=selection.eligible - len(selection.targets),
+        shortage=selection.shortage,
     )
 
 

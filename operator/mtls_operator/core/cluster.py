@@ -46,11 +46,30 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A Service as far as nodes forward to it."""
+    """A Service as far as nodes forward to it.
+
+    Attributes:
+        local_nodes: with externalTrafficPolicy Local, the names of the nodes that have a ready endpoint of
+            it: the others drop what they receive. None when every node forwards.
+    """
 
     ref: ObjectRef
     type: str
     ports: tuple[ServicePort, ...]
+    local_nodes: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSlice:
+    """A part of a Service's endpoints.
+
+    Attributes:
+        service: whose endpoints they are.
+        nodes: the names of the nodes with an endpoint that takes new connections.
+    """
+
+    service: ObjectRef
+    nodes: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

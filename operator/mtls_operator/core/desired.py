@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from mtls_operator.core.cloud_quota import NO_QUOTAS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from mtls_operator.core.actions import Tls
+    from mtls_operator.core.backends import Shortage
     from mtls_operator.core.cloud import (
         CertId,
         Endpoint,
@@ -23,11 +26,17 @@ if TYPE_CHECKING:
         LocationId,
         Target,
     )
+    from mtls_operator.core.cloud_quota import Quotas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredRoute:
-    """A path of a domain and the targets behind it."""
+    """A path of a domain and the targets behind it.
+
+    Attributes:
+        left_out: how many eligible targets more there are than the account's quota allows.
+        shortage: why targets are missing that should be there; nothing that is bound goes meanwhile.
+    """
 
     path: str
     scheduler: str
@@ -35,6 +44,8 @@ class DesiredRoute:
     session_seconds: int
     health_check: HealthCheck
     targets: tuple[Target, ...]
+    left_out: int = 0
+    shortage: Shortage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +67,8 @@ class DesiredListener:
         name: carries our cluster id and the object's uid, which is how we know it again.
         secrets: the Secret behind each server certificate, for the plan's sentences.
         drain_period: how long a target keeps weight 0 before it is unbound.
+        reselect_at: when other nodes may be eligible although nothing happens: a silent one is trusted
+            no longer. None when none is silent.
     """
 
     name: str
@@ -65,6 +78,7 @@ class DesiredListener:
     domains: tuple[DesiredDomain, ...]
     secrets: Mapping[Fingerprint, str]
     drain_period: timedelta = timedelta(seconds=30)
+    reselect_at: datetime | None = None
 
     def routes(self) -> Iterator[tuple[DesiredDomain, DesiredRoute]]:
         """Yield every route with its domain."""
@@ -92,6 +106,8 @@ class ObservedListener:
         draining_since: since when a target that should go has had weight 0.
         serving: the targets that get traffic, by the cloud's health check; asked only when a target
             should go, since that decides whether it may.
+        neighbours: how many listeners the load balancer has, ours included.
+        quotas: what the account may have.
     """
 
     listener: Listener | None
@@ -99,3 +115,5 @@ class ObservedListener:
     unused: tuple[CertId, ...] = ()
     draining_since: Mapping[tuple[LocationId, Endpoint], datetime] = field(default_factory=dict)
     serving: frozenset[tuple[LocationId, Endpoint]] = frozenset()
+    neighbours: int = 0
+    quotas: Quotas = NO_QUOTAS

@@ -74,18 +74,47 @@ def healthy_text(domains: Iterable[DomainStatus]) -> str:
 def backends_aspect(desired: DesiredListener, domains: Iterable[DomainStatus]) -> Aspect:
     """Return the BackendsHealthy condition."""
     counts = [route.targets for domain in domains for route in domain.routes if route.targets]
-    empty = [f"{d.name}{r.path}" for d, r in desired.routes() if not r.targets]
-    if empty:
-        return Aspect(
-            BACKENDS_HEALTHY,
-            holds=False,
-            reason=Reason.NO_ELIGIBLE_NODE,
-            message=f"no node can serve {', '.join(empty)}; what was bound stays bound. "
-            "Check spec.nodeSelector and the nodes' readiness.",
-        )
+    short = _short_of_targets(desired)
+    if short is not None:
+        return short
     healthy, wanted = sum(c.healthy for c in counts), sum(c.desired for c in counts)
+    left_out = _left_out(desired)
     if healthy >= wanted:
-        return Aspect(BACKENDS_HEALTHY, holds=True, reason=Reason.SUCCEEDED, message=f"{healthy} of {wanted}")
+        reason = Reason.TARGET_QUOTA_EXCEEDED if left_out else Reason.SUCCEEDED
+        return Aspect(BACKENDS_HEALTHY, holds=True, reason=reason, message=f"{healthy} of {wanted}{left_out}")
     reason = Reason.SOME_BACKENDS_UNHEALTHY if healthy else Reason.NO_HEALTHY_BACKEND
-    message = f"{healthy} of {wanted} targets answer the load balancer's health check"
+    message = f"{healthy} of {wanted} targets answer the load balancer's health check{left_out}"
     return Aspect(BACKENDS_HEALTHY, holds=False, reason=reason, message=message)
+
+
+def _short_of_targets(desired: DesiredListener) -> Aspect | None:
+    """Return the condition of a listener of which a route lacks what it should have; None of another."""
+    routes = [(f"{domain.name}{route.path}", route) for domain, route in desired.routes()]
+    short = [(name, route.shortage) for name, route in routes if route.shortage is not None]
+    empty = [name for name, route in routes if not route.targets and route.shortage is None]
+    if not short and not empty:
+        return None
+    said = [f"{name}: {shortage.message}" for name, shortage in short]
+    if empty:
+        said.append(f"no node can serve {', '.join(empty)}. Check spec.nodeSelector and the nodes' readiness")
+    return Aspect(
+        BACKENDS_HEALTHY,
+        holds=False,
+        reason=short[0][1].reason if short else Reason.NO_ELIGIBLE_NODE,
+        message=f"{'; '.join(text.removesuffix('.') for text in said)}; what was bound stays bound.",
+    )
+
+
+def _left_out(desired: DesiredListener) -> str:
+    """Return what is to be said of routes with more eligible targets than the account may bind."""
+    routes = [(domain, route) for domain, route in desired.routes() if route.left_out]
+    if not routes:
+        return ""
+    said = ", ".join(
+        f"{len(r.targets)} of {len(r.targets) + r.left_out} eligible targets serve {d.name}{r.path}"
+        for d, r in routes
+    )
+    return (
+        f"; {said}: the account may bind no more to a rule. "
+        "Ask the cloud for a higher quota, or select fewer nodes with spec.nodeSelector."
+    )

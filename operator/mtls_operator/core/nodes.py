@@ -1,7 +1,7 @@
-"""Which nodes serve, and as which targets.
+"""Which nodes serve, where each is reached, and for how long a silent one is trusted.
 
-Pure. The rules follow design.md "Nodes as backends"; the label and taint names are Kubernetes' and
-cluster-autoscaler's own. Called when the desired listener is built.
+Pure. The rules follow design.md "Nodes as backends"; the label and taint names are those of Kubernetes,
+cluster-autoscaler and Karpenter. Called when the desired listener is built, and by the watches.
 """
 
 from __future__ import annotations
@@ -9,23 +9,36 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from mtls_operator.core.cloud import Endpoint, Target
-from mtls_operator.core.reasons import Reason
-from mtls_operator.errors import NotReady
+from mtls_operator.core.cloud import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from mtls_operator.api.listener import Backend
-    from mtls_operator.core.cluster import Node, Service
+    from mtls_operator.core.cluster import Node
 
 EXCLUDE_LABEL: Final = "node.kubernetes.io/exclude-from-external-load-balancers"
 CONTROL_PLANE_LABELS: Final = frozenset(
     {"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
 )
 INSTANCE_TYPE_LABEL: Final = "node.kubernetes.io/instance-type"
-LEAVING_TAINTS: Final = frozenset({"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted"})
+LEAVING_TAINTS: Final = frozenset(
+    {
+        "ToBeDeletedByClusterAutoscaler",
+        "karpenter.sh/disrupted",
+        "karpenter.sh/disruption",
+        "node.cloudprovider.kubernetes.io/shutdown",
+        "node.kubernetes.io/out-of-service",
+    }
+)
+"""What marks a node that is going, beyond a cordon.
+
+cluster-autoscaler, TKE's included, sets the first when it has decided to delete the node (its
+DeletionCandidateOfClusterAutoscaler is no decision yet); Karpenter the second, or the third before its
+version 1; the cloud's node controller the fourth for an instance that is shut down; a person the fifth
+for one that is lost (all of them Kubernetes' well-known taints, or named in those projects' documents).
+`kubectl drain` sets none: it cordons, as one does for a look at the node, and is not told from that.
+"""
 UNREADY_GRACE: Final = timedelta(minutes=1)
 """A kubelet that has not been heard of for less than this is taken to be flapping."""
 
@@ -52,15 +65,18 @@ def endpoint_of(node: Node, port: int) -> Endpoint | None:
 
 def is_eligible(node: Node, selector: Mapping[str, str], now: datetime) -> bool:
     """Tell whether a node may serve; a cordoned one may, as in TKE."""
+    return is_candidate(node, selector) and _is_ready(node, now)
+
+
+def is_candidate(node: Node, selector: Mapping[str, str]) -> bool:
+    """Tell whether a node may serve whenever it is ready."""
     if node.deleting or EXCLUDE_LABEL in node.labels or node.taints & LEAVING_TAINTS:
         return False
     if node.labels.get(INSTANCE_TYPE_LABEL) == "eklet":
         return False
     if any(node.labels.get(key) != value for key, value in selector.items()):
         return False
-    if node.labels.keys() & CONTROL_PLANE_LABELS and not selector.keys() & CONTROL_PLANE_LABELS:
-        return False
-    return _is_ready(node, now)
+    return not node.labels.keys() & CONTROL_PLANE_LABELS or bool(selector.keys() & CONTROL_PLANE_LABELS)
 
 
 def _is_ready(node: Node, now: datetime) -> bool:
@@ -69,60 +85,27 @@ def _is_ready(node: Node, now: datetime) -> bool:
     return node.ready_since is not None and now - node.ready_since < UNREADY_GRACE
 
 
-def node_port(backend: Backend, services: Mapping[str, Service], namespace: str) -> int:
-    """Return the port that a backend has on every node.
+def next_grace_end(nodes: Iterable[Node], now: datetime) -> datetime | None:
+    """Return when the first of the silent nodes is trusted no longer, None when none is silent.
 
-    Args:
-        backend: a route's backend: a Service's port, or a port given directly.
-        services: the Services of the namespace, by name.
-        namespace: for the message.
-
-    Raises:
-        NotReady: with reason ServiceNotFound or ServiceHasNoNodePort; both end when the Service does.
+    No event says so: a kubelet that stays silent changes nothing. Those whose grace is over count no more.
     """
-    if backend.service is None:
-        return backend.node_port or 0
-    name, wanted = backend.service.name, backend.service.port
-    service = services.get(name)
-    if service is None:
-        raise NotReady(
-            Reason.SERVICE_NOT_FOUND,
-            f"Service {namespace}/{name} does not exist. Create it with type NodePort.",
-        )
-    if service.type not in {"NodePort", "LoadBalancer"}:
-        raise NotReady(
-            Reason.SERVICE_HAS_NO_NODE_PORT,
-            f"Service {namespace}/{name} is of type {service.type}, which no load balancer can reach. "
-            "Set its type to NodePort.",
-        )
-    for port in service.ports:
-        if wanted in (port.name, port.port) and port.node_port:
-            return port.node_port
-    known = ", ".join(f"{p.name or '-'} ({p.port})" for p in service.ports)
-    raise NotReady(
-        Reason.SERVICE_HAS_NO_NODE_PORT,
-        f"Service {namespace}/{name} has no port {wanted} with a nodePort; it has {known}.",
-    )
+    ends = [
+        node.ready_since + UNREADY_GRACE
+        for node in nodes
+        if node.ready is None and node.ready_since is not None
+    ]
+    return min((end for end in ends if end > now), default=None)
 
 
-def targets(
-    backends: Iterable[Backend],
-    nodes: Iterable[Node],
-    services: Mapping[str, Service],
-    *,
-    namespace: str,
-) -> tuple[Target, ...]:
-    """Return the targets of a route: each backend's port on each of the nodes, sorted.
+def concerns(selector: Mapping[str, str], before: Node | None, after: Node | None) -> bool:
+    """Tell whether a change of a node may change what serves a listener with this selector."""
+    was, will = _serving_part(selector, before), _serving_part(selector, after)
+    return was != will
 
-    Raises:
-        NotReady: from `node_port`.
-    """
-    serving = tuple(nodes)
-    found: dict[Endpoint, int] = {}
-    for backend in backends:
-        port = node_port(backend, services, namespace)
-        for node in serving:
-            endpoint = endpoint_of(node, port)
-            if endpoint is not None:
-                found[endpoint] = backend.weight
-    return tuple(Target(endpoint=e, weight=w) for e, w in sorted(found.items()))
+
+def _serving_part(selector: Mapping[str, str], node: Node | None) -> object:
+    """Return what of a node a listener depends on, None of a node that it has no part in."""
+    if node is None or not is_candidate(node, selector):
+        return None
+    return node.name, node.provider_id, node.internal_ip, node.ready, node.ready_since

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mtls_operator.core.actions import Action
     from mtls_operator.core.cloud import Rule
-    from mtls_operator.core.desired import DesiredListener, ObservedListener
+    from mtls_operator.core.desired import DesiredListener, DesiredRoute, ObservedListener
 
 Place = tuple[LocationId, Endpoint]
 """A target at a rule: what a weight, a binding and a drain clock belong to."""
@@ -38,11 +38,11 @@ def plan_targets(desired: DesiredListener, observed: ObservedListener, now: date
         if rule is None:
             planned += [str(target.endpoint) for target in route.targets]
             continue
-        missing += _missing(route.targets, rule)
+        missing += _missing(route, rule, observed)
         weights += _other_weights(route.targets, rule)
-        if _somebody_serves(route.targets, rule, observed):
-            weights += _to_drain(route.targets, rule, desired)
-            leaving += _drained(route.targets, rule, desired, observed, now)
+        going = _going(route, rule, observed)
+        weights += _to_drain(going, rule, desired)
+        leaving += _drained(going, rule, desired, observed, now)
     listener = observed.listener.id
     if missing or planned:
         yield RegisterTargets(
@@ -63,7 +63,7 @@ def surplus(desired: DesiredListener, observed: ObservedListener) -> Mapping[Pla
     for domain, route in desired.routes():
         rule = rules.get((domain.name, route.path))
         if rule is not None:
-            found |= {(rule.id, target.endpoint): target for target in _surplus(route.targets, rule)}
+            found |= {(rule.id, target.endpoint): target for target in _surplus(route, rule)}
     return found
 
 
@@ -73,11 +73,12 @@ def _announce(desired: DesiredListener) -> Iterator[Action]:
         yield RegisterTargets(listener=None, targets=(), planned=tuple(dict.fromkeys(planned)))
 
 
-def _missing(wanted: tuple[Target, ...], rule: Rule) -> Iterator[RoutedTarget]:
+def _missing(route: DesiredRoute, rule: Rule, observed: ObservedListener) -> Iterator[RoutedTarget]:
+    """Yield what is to be bound, as far as there is room beside what still drains."""
     bound = {target.endpoint for target in rule.targets}
-    for target in wanted:
-        if target.endpoint not in bound:
-            yield RoutedTarget(location=rule.id, target=target)
+    absent = [target for target in route.targets if target.endpoint not in bound]
+    for target in absent[: max(observed.quotas.targets - len(bound), 0)]:
+        yield RoutedTarget(location=rule.id, target=target)
 
 
 def _other_weights(wanted: tuple[Target, ...], rule: Rule) -> Iterator[RoutedTarget]:
@@ -87,39 +88,58 @@ def _other_weights(wanted: tuple[Target, ...], rule: Rule) -> Iterator[RoutedTar
             yield RoutedTarget(location=rule.id, target=target)
 
 
-def _surplus(wanted: tuple[Target, ...], rule: Rule) -> tuple[Target, ...]:
-    """Return what is bound and not wanted; nothing when nothing is wanted at all.
+def _surplus(route: DesiredRoute, rule: Rule) -> tuple[Target, ...]:
+    """Return what is bound and not wanted; nothing when nothing is wanted at all, or something is missing.
 
     An empty selection is nearly always a mistake (a label that was changed, nodes that are being
-    replaced), and unbinding everything would be an outage.
+    replaced), and unbinding everything would be an outage; so is a Service that is gone.
     """
-    if not wanted:
+    if not route.targets or route.shortage is not None:
         return ()
-    endpoints = {target.endpoint for target in wanted}
+    endpoints = {target.endpoint for target in route.targets}
     return tuple(target for target in rule.targets if target.endpoint not in endpoints)
 
 
-def _somebody_serves(wanted: tuple[Target, ...], rule: Rule, observed: ObservedListener) -> bool:
-    """Tell whether targets may go: one that stays has to take over, and to be found healthy first."""
-    return any(target.weight and (rule.id, target.endpoint) in observed.serving for target in wanted)
+def _going(route: DesiredRoute, rule: Rule, observed: ObservedListener) -> tuple[Target, ...]:
+    """Return the surplus that may go now: one that stays has to take over, and to be found healthy first."""
+    surplus = _surplus(route, rule)
+    if any(target.weight and (rule.id, target.endpoint) in observed.serving for target in route.targets):
+        return surplus
+    bound = {target.endpoint for target in rule.targets}
+    if len(bound) < observed.quotas.targets or any(target.endpoint in bound for target in route.targets):
+        return ()
+    return _making_room(surplus, rule, observed)
 
 
-def _to_drain(wanted: tuple[Target, ...], rule: Rule, desired: DesiredListener) -> Iterator[RoutedTarget]:
+def _making_room(surplus: tuple[Target, ...], rule: Rule, observed: ObservedListener) -> tuple[Target, ...]:
+    """Return half of the surplus, when the quota leaves no room for a single successor.
+
+    The other half serves until the first successors are found healthy. Those that drain already go on
+    with it, and who serves nobody goes first.
+    """
+
+    def last_to_go(target: Target) -> tuple[bool, bool, Endpoint]:
+        return target.weight > 0, (rule.id, target.endpoint) in observed.serving, target.endpoint
+
+    return tuple(sorted(surplus, key=last_to_go))[: len(surplus) // 2]
+
+
+def _to_drain(going: tuple[Target, ...], rule: Rule, desired: DesiredListener) -> Iterator[RoutedTarget]:
     if not desired.drain_period:
         return
-    for target in _surplus(wanted, rule):
+    for target in going:
         if target.weight:
             yield RoutedTarget(location=rule.id, target=Target(endpoint=target.endpoint, weight=0))
 
 
 def _drained(
-    wanted: tuple[Target, ...],
+    going: tuple[Target, ...],
     rule: Rule,
     desired: DesiredListener,
     observed: ObservedListener,
     now: datetime,
 ) -> Iterator[Place]:
-    for target in _surplus(wanted, rule):
+    for target in going:
         place = (rule.id, target.endpoint)
         since = observed.draining_since.get(place)
         drained = target.weight == 0 and since is not None and now - since >= desired.drain_period

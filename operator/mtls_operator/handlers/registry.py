@@ -62,6 +62,7 @@ def build_registry(
     }
     for plural, handle in core.items():
         _on_event(registry, "", "v1", plural, handle)
+    _on_event(registry, "discovery.k8s.io", "v1", "endpointslices", watches.endpoint_slice)
     return registry
 
 

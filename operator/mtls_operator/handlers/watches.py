@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 from mtls_operator.adapters.kube import shapes
 from mtls_operator.api.meta import OWNER_KIND_LABEL, Key, Kind, ObjectRef
 from mtls_operator.core.approval import approving_authority
+from mtls_operator.core.backends import services_of
 from mtls_operator.core.lanes import Lane
+from mtls_operator.core.nodes import concerns
 from mtls_operator.core.ownership import OWNER_ANNOTATION
 from mtls_operator.core.server_cert import authorities
 
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from mtls_operator.reconcilers.queue import KeyedQueue
 
 DELETED: Final = "DELETED"
-NODE_WINDOW_SECONDS: Final = 2.0
-"""Changes of nodes within this time lead to one pass for each listener."""
+WINDOW_SECONDS: Final = 2.0
+"""Changes of nodes and endpoints within this time lead to one pass for each listener."""
 
 
 class Watches:
@@ -100,18 +102,40 @@ class Watches:
             await self._wake(Kind(kind), ObjectRef(ref.namespace, name))
 
     async def node(self, event: str | None, body: Mapping[str, object]) -> None:
-        """Wake every listener, when something that decides about serving changed."""
-        if _take(self._view.held_nodes, event, body):
-            for listener in self._view.listeners():
-                await self._wake(Kind.MUTUAL_TLS_LISTENER, listener.ref, NODE_WINDOW_SECONDS)
+        """Wake the listeners that a node serves, or may serve now or no more."""
+        held, ref = self._view.held_nodes, shapes.ref_of(body)
+        before = held.get(ref)
+        if not _take(held, event, body):
+            return
+        after = held.get(ref)
+        for listener in self._view.listeners():
+            if concerns(listener.spec.node_selector, before, after):
+                await self._wake(Kind.MUTUAL_TLS_LISTENER, listener.ref, WINDOW_SECONDS)
 
     async def service(self, event: str | None, body: Mapping[str, object]) -> None:
-        """Wake the listeners of the Service's namespace."""
+        """Wake the listeners that use the Service."""
         if _take(self._view.held_services, event, body):
-            namespace = shapes.ref_of(body).namespace
-            for listener in self._view.listeners():
-                if listener.metadata.namespace == namespace:
-                    await self._wake(Kind.MUTUAL_TLS_LISTENER, listener.ref)
+            for listener in self._users_of_service(shapes.ref_of(body)):
+                await self._wake(Kind.MUTUAL_TLS_LISTENER, listener.ref)
+
+    async def endpoint_slice(self, event: str | None, body: Mapping[str, object]) -> None:
+        """Wake the listeners that use a Service with policy Local, when other nodes have endpoints of it."""
+        held, ref = self._view.held_endpoints, shapes.ref_of(body)
+        before = held.get(ref)
+        if not _take(held, event, body):
+            return
+        for known in {part.service for part in (before, held.get(ref)) if part is not None}:
+            service = self._view.held_services.get(known)
+            if service is not None and service.local_nodes is not None:
+                for listener in self._users_of_service(known):
+                    await self._wake(Kind.MUTUAL_TLS_LISTENER, listener.ref, WINDOW_SECONDS)
+
+    def _users_of_service(self, service: ObjectRef) -> list[MutualTLSListener]:
+        return [
+            listener
+            for listener in self._view.listeners()
+            if listener.metadata.namespace == service.namespace and service.name in services_of(listener)
+        ]
 
     async def namespace(self, event: str | None, body: Mapping[str, object]) -> None:
         """Wake what lives in a namespace whose labels changed: access may come or go with them."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mtls_operator.api.meta import ObjectRef
     from mtls_operator.core.cloud import LoadBalancer
     from mtls_operator.core.desired import DesiredListener
-    from mtls_operator.ports import CertificateStore, Clock, Kube, View
+    from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, View
     from mtls_operator.reconcilers.execute import Executor
     from mtls_operator.reconcilers.listener_report import ListenerReport
     from mtls_operator.reconcilers.observe import Observer
@@ -42,6 +42,7 @@ class ListenerBehaviour:
         *,
         kube: Kube,
         view: View,
+        balancers: LoadBalancers,
         store: CertificateStore,
         permitted: PermittedBalancers,
         certificates: ServerCertificates,
@@ -56,6 +57,7 @@ class ListenerBehaviour:
         """Take the ports and the parts of a pass."""
         self._kube = kube
         self._view = view
+        self._balancers = balancers
         self._store = store
         self._permitted = permitted
         self._certificates = certificates
@@ -82,7 +84,7 @@ class ListenerBehaviour:
             await self._kube.add_finalizer(resource)
         try:
             bindings = await self._certificates.ensure(resource, await self._store.inventory())
-            desired = self._desired(resource, bindings)
+            desired = await self._desired(resource, balancer, bindings)
         except OperatorError:
             await self._close_doors(resource, balancer)
             raise
@@ -98,7 +100,10 @@ class ListenerBehaviour:
         for action in plan_closing(resource.spec.sni, admitted, listener):
             await self._executor.close(action, balancer)
 
-    def _desired(self, resource: MutualTLSListener, bindings: Bindings) -> DesiredListener:
+    async def _desired(
+        self, resource: MutualTLSListener, balancer: LoadBalancer, bindings: Bindings
+    ) -> DesiredListener:
+        quotas = await self._balancers.quotas(balancer.region)
         return build_listener(
             resource,
             name=listener_name(self._cluster, resource),
@@ -107,6 +112,7 @@ class ListenerBehaviour:
             nodes=self._view.nodes(),
             services=self._view.services(resource.metadata.namespace),
             now=self._clock.now(),
+            most_targets=quotas.targets,
         )
 
     async def tear_down(self, resource: MutualTLSListener) -> Result | None:

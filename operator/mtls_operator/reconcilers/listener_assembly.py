@@ -42,6 +42,7 @@ def assemble_listeners(
     return ListenerBehaviour(
         kube=kube,
         view=view,
+        balancers=balancers,
         store=store,
         permitted=permitted,
         certificates=certificates,

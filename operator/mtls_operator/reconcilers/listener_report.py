@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 _HEALTH_POLL: Final = timedelta(seconds=2)
 _SLOWEST_HEALTH_POLL: Final = timedelta(minutes=2)
+_SHORTEST_WAIT: Final = timedelta(seconds=1)
+_AWAITED: Final = frozenset(
+    {Reason.NO_ELIGIBLE_NODE, Reason.SERVICE_NOT_FOUND, Reason.SERVICE_HAS_NO_NODE_PORT}
+)
+"""Why a listener is not ready though everything that can be done is done: their end wakes it up."""
 
 
 class ListenerReport:
@@ -77,17 +82,33 @@ class ListenerReport:
         backends: Aspect,
         desired: DesiredListener,
     ) -> Outcome:
-        if backends.reason is Reason.NO_ELIGIBLE_NODE:
-            return Waiting(reason=backends.reason, message=backends.message, after=_SLOWEST_HEALTH_POLL)
-        now = self._clock.now()
-        waits = [bindings.renewal - now]
-        if not backends.holds:
-            waits.append(self._health_wait(resource))
-        if self._observer.is_draining(resource.ref):
-            waits.append(max(desired.drain_period, timedelta(seconds=1)))
+        after = self._next_look(resource, bindings, backends, desired)
+        if backends.reason in _AWAITED:
+            return Waiting(reason=backends.reason, message=backends.message, after=after)
         port = resource.spec.port
         message = f"port {port} admits clients with a certificate of the authority, and nobody else"
-        return Done(message=message, after=max(min(waits), timedelta(seconds=1)))
+        return Done(message=message, after=after)
+
+    def _next_look(
+        self,
+        resource: MutualTLSListener,
+        bindings: Bindings,
+        backends: Aspect,
+        desired: DesiredListener,
+    ) -> timedelta:
+        """Return how long until something is due of which no event tells."""
+        now, health_wait = self._clock.now(), self._health_wait(resource)
+        due = [bindings.renewal]
+        if not backends.holds:
+            # The end of what is awaited is an event; health alone has to be asked for.
+            due.append(now + (_SLOWEST_HEALTH_POLL if backends.reason in _AWAITED else health_wait))
+        if desired.reselect_at is not None:
+            due.append(desired.reselect_at)
+        for since in self._observer.draining_since(resource.ref):
+            end = since + desired.drain_period
+            # Who has drained for long and is bound still waits for a successor to be found healthy.
+            due.append(end if now - end < _HEALTH_POLL else now + health_wait)
+        return max(min(due) - now, _SHORTEST_WAIT)
 
     def _health_wait(self, resource: MutualTLSListener) -> timedelta:
         """Return when to ask for the targets' health again: soon at first, seldom when it stays bad."""

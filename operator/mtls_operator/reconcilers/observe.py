@@ -17,7 +17,7 @@ from mtls_operator.core.target_plan import surplus
 from mtls_operator.errors import OwnershipError, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from mtls_operator.api.listener import MutualTLSListener
@@ -78,6 +78,8 @@ class Observer:
             listener=listener,
             uploads={upload.fingerprint: upload.id for upload in own},
             unused=await self._unused(listener, desired, own),
+            neighbours=len(listeners),
+            quotas=await self._balancers.quotas(balancer.region),
         )
         leaving = surplus(desired, observed)
         serving = await self._serving(balancer, listener) if leaving and listener else frozenset()
@@ -107,9 +109,9 @@ class Observer:
         self._draining[ref] = clocks
         return clocks
 
-    def is_draining(self, ref: ObjectRef) -> bool:
-        """Tell whether a target of the object is being drained."""
-        return bool(self._draining.get(ref))
+    def draining_since(self, ref: ObjectRef) -> Collection[datetime]:
+        """Return since when each target of the object that is being drained has had weight 0."""
+        return self._draining.get(ref, {}).values()
 
     def forget(self, ref: ObjectRef) -> None:
         """Drop the clocks of an object that is gone."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from mtls_operator.core.actions import Stage
+from mtls_operator.core.backends import require_services
+from mtls_operator.core.cloud_quota import require_room
 from mtls_operator.core.listener_plan import plan_listener
 from mtls_operator.core.ownership import upload_owner
 from mtls_operator.core.reasons import Reason
@@ -16,8 +19,9 @@ from mtls_operator.reconcilers.execute import Round
 
 if TYPE_CHECKING:
     from mtls_operator.api.listener import MutualTLSListener
+    from mtls_operator.core.actions import Plan
     from mtls_operator.core.cloud import Listener, LoadBalancer
-    from mtls_operator.core.desired import DesiredListener
+    from mtls_operator.core.desired import DesiredListener, ObservedListener
     from mtls_operator.ports import Clock
     from mtls_operator.reconcilers.execute import Executor
     from mtls_operator.reconcilers.observe import Observer
@@ -45,7 +49,8 @@ class Rounds:
         """Return the listener once it is as desired.
 
         Raises:
-            NotReady: the cloud does not show what it accepted.
+            NotReady: the cloud does not show what it accepted, or a Service of a new listener is missing.
+            SpecError: the account's quota has no room for it.
             CloudError: the cloud refused or could not be asked.
             OwnershipError: somebody else's listener has the port.
         """
@@ -57,11 +62,21 @@ class Rounds:
             if not plan.actions and observed.listener is not None:
                 return observed.listener
             sentences = plan.sentences()
+            stage = plan.next_stage()
+            if stage[0].stage is not Stage.PROTECT:
+                _require_feasible(plan, desired, observed)
             at = Round(balancer=balancer, observed=observed, bindings=bindings, owner=owner)
-            for action in plan.next_stage():
+            for action in stage:
                 await self._executor.perform(action, at)
         raise NotReady(
             Reason.PROGRESSING,
             "the cloud accepted the changes and still does not show them: " + "; ".join(sentences),
             timedelta(seconds=10),
         )
+
+
+def _require_feasible(plan: Plan, desired: DesiredListener, observed: ObservedListener) -> None:
+    """Stop before the first write of what cannot be done; closing a door waits for nothing."""
+    require_room(plan, observed)
+    if observed.listener is None:
+        require_services(desired)

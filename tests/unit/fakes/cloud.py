@@ -32,6 +32,7 @@ from mtls_operator.core.cloud import (
     TargetHealth,
     TlsBinding,
 )
+from mtls_operator.core.cloud_quota import Quotas
 
 
 def bound(binding: MutualBinding) -> TlsBinding:
@@ -63,6 +64,7 @@ class FakeLoadBalancers:
         self.balancers: dict[LoadBalancerId, LoadBalancer] = {}
         self.state: dict[ListenerId, tuple[LoadBalancerId, Listener]] = {}
         self.sick: dict[Endpoint, TargetHealth] = {}
+        self.limits = Quotas()
         self.before_register: list[Callable[[Listener, Sequence[RoutedTarget]], None]] = []
 
     # What people do.
@@ -87,6 +89,10 @@ class FakeLoadBalancers:
     async def get(self, region: str, load_balancer: LoadBalancerId) -> LoadBalancer | None:
         found = self.balancers.get(load_balancer)
         return found if found is not None and found.region == region else None
+
+    async def quotas(self, region: str) -> Quotas:
+        del region
+        return self.limits
 
     async def listeners(self, balancer: LoadBalancer) -> Sequence[Listener]:
         return [
@@ -157,6 +163,8 @@ class FakeLoadBalancers:
         def create(known: Listener) -> Listener:
             for rule, binding in rules:
                 known = self._with_rule(known, rule, binding)
+            if len(known.rules) > self.limits.rules:
+                raise _refused("CreateRule", errors.QuotaExceeded, "too many rules")
             return known
 
         self._change("create rules", balancer, listener, create)
@@ -249,6 +257,8 @@ class FakeLoadBalancers:
                 check(known, targets)
             for routed in targets:
                 known = _map_rules(known, {routed.location}, partial(_with_target, target=routed.target))
+            if any(len(rule.targets) > self.limits.targets for rule in known.rules):
+                raise _refused("BatchRegisterTargets", errors.QuotaExceeded, "too many targets")
             return known
 
         self._change("register", balancer, listener, register)

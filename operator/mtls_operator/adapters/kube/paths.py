@@ -31,6 +31,11 @@ def all_core(plural: str) -> str:
     return f"/api/v1/{plural}"
 
 
+def all_endpoint_slices() -> str:
+    """Return the path that lists the EndpointSlices of the whole cluster."""
+    return "/apis/discovery.k8s.io/v1/endpointslices"
+
+
 def events(namespace: str) -> str:
     """Return the path of a namespace's events."""
     return f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"

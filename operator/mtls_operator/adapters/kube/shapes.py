@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.meta import API_VERSION, PAUSED_ANNOTATION, ObjectRef
 from mtls_operator.core.cluster import (
     ConfigMap,
+    EndpointSlice,
     Namespace,
     Node,
     Offer,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from mtls_operator.api.model import Json
 
 Body = Mapping[str, object]
+
+_SERVICE_LABEL: Final = "kubernetes.io/service-name"
+"""Names the Service of an EndpointSlice (API: discovery.k8s.io/v1)."""
 
 
 def _child(body: Body, *path: str) -> Body:
@@ -202,7 +206,36 @@ def read_service(body: Body) -> Service:
         ServicePort(name=_text(p, "name"), port=_number(p, "port"), node_port=_number(p, "nodePort"))
         for p in _items(spec, "ports")
     )
-    return Service(ref=ref_of(body), type=_text(spec, "type"), ports=ports)
+    is_local = _text(spec, "externalTrafficPolicy") == "Local"
+    return Service(
+        ref=ref_of(body),
+        type=_text(spec, "type"),
+        ports=ports,
+        local_nodes=frozenset() if is_local else None,
+    )
+
+
+def read_endpoint_slice(body: Body) -> EndpointSlice | None:
+    """Read an EndpointSlice, None for one that belongs to no Service."""
+    service = labels_of(body).get(_SERVICE_LABEL, "")
+    if not service:
+        return None
+    nodes = (_text(e, "nodeName") for e in _items(body, "endpoints") if _takes_connections(e))
+    return EndpointSlice(
+        service=ObjectRef(ref_of(body).namespace, service), nodes=frozenset(name for name in nodes if name)
+    )
+
+
+def _takes_connections(endpoint: Body) -> bool:
+    """Tell whether an endpoint is ready, serves and is not ending.
+
+    Each condition may be left out: ready and serving then count as true, terminating as false
+    (API: discovery.k8s.io/v1, EndpointConditions).
+    """
+    found = _child(endpoint, "conditions")
+    return not (
+        found.get("ready") is False or found.get("serving") is False or found.get("terminating") is True
+    )
 
 
 def read_namespace(body: Body) -> Namespace:

@@ -7,9 +7,11 @@ before the first pass and at every resync, since a broken watch may have lost a 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.adapters.kube import paths, shapes
+from mtls_operator.adapters.kube.endpoints import HeldEndpointSlices
 from mtls_operator.adapters.kube.held import Held
 from mtls_operator.adapters.kube.requests import HeldRequests
 from mtls_operator.api.listener import MutualTLSListener
@@ -37,6 +39,7 @@ class ClusterView:
         self._api = api
         self.held_nodes = Held(paths.all_core("nodes"), shapes.read_node)
         self.held_services = Held(paths.all_core("services"), shapes.read_service)
+        self.held_endpoints = HeldEndpointSlices()
         self.held_namespaces = Held(paths.all_core("namespaces"), shapes.read_namespace)
         self.held_listeners = Held(
             paths.all_of_ours(Kind.MUTUAL_TLS_LISTENER), _read_listener, referenced_secrets
@@ -53,7 +56,13 @@ class ClusterView:
 
     def services(self, namespace: str) -> Mapping[str, Service]:
         """Return the Services of a namespace by name."""
-        return {s.ref.name: s for s in self.held_services.values() if s.ref.namespace == namespace}
+        found = (s for s in self.held_services.values() if s.ref.namespace == namespace)
+        return {service.ref.name: self._with_endpoints(service) for service in found}
+
+    def _with_endpoints(self, service: Service) -> Service:
+        if service.local_nodes is None:
+            return service
+        return replace(service, local_nodes=self.held_endpoints.nodes_of(service.ref))
 
     def namespace(self, name: str) -> Namespace | None:
         """Return a namespace, None when it is not known."""
@@ -92,8 +101,8 @@ class ClusterView:
 
     async def refresh(self) -> None:
         """List everything anew and replace what is held."""
-        others = (self.held_nodes, self.held_services, self.held_namespaces, self.held_published)
-        for held in (*others, *self._ours().values()):
+        cluster = (self.held_nodes, self.held_services, self.held_endpoints, self.held_namespaces)
+        for held in (*cluster, self.held_published, *self._ours().values()):
             held.replace(await self._list(held))
 
     def refs_of(self, kind: Kind) -> list[ObjectRef]:

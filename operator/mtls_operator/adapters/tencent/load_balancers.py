@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from mtls_operator import errors
 from mtls_operator.adapters.tencent import shapes
 from mtls_operator.adapters.tencent.load_balancer_reads import LoadBalancerReads
+from mtls_operator.adapters.tencent.quotas import CloudQuotas
 from mtls_operator.core.cloud import ListenerId, LocationId
 
 if TYPE_CHECKING:
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
         MutualBinding,
         TargetHealth,
     )
+    from mtls_operator.core.cloud_quota import Quotas
 
 MOST_TARGETS: Final = 500
 """Targets of one batch call (API: BatchRegisterTargets)."""
 _MOST_WEIGHTS: Final = 50
-"""Targets of one entry of BatchModifyTargetWeight; at most 100 entries and 500 targets a call."""
+"""Targets of one entry of BatchModifyTargetWeight."""
+_MOST_WEIGHT_ENTRIES: Final = 100
+"""Entries of one call, which have at most MOST_TARGETS together."""
 
 T = TypeVar("T")
 
@@ -44,10 +48,15 @@ class CloudLoadBalancers:
     def __init__(self, api: CloudApi, writes: LoadBalancerWrites) -> None:
         self._writes = writes
         self._reads = LoadBalancerReads(api)
+        self._quotas = CloudQuotas(api)
 
     async def get(self, region: str, load_balancer: LoadBalancerId) -> LoadBalancer | None:
         """Return it, None when the cloud knows none of this id in this region."""
         return await self._reads.balancer(region, load_balancer)
+
+    async def quotas(self, region: str) -> Quotas:
+        """Return what the account may have in a region, as it was read within the last minutes."""
+        return await self._quotas.get(region)
 
     async def listeners(self, balancer: LoadBalancer) -> Sequence[Listener]:
         """Return its listeners; targets are not filled in."""
@@ -159,16 +168,9 @@ class CloudLoadBalancers:
         self, balancer: LoadBalancer, listener: ListenerId, targets: Sequence[RoutedTarget]
     ) -> None:
         """Change targets' weights."""
-        by_location: dict[LocationId, list[RoutedTarget]] = {}
-        for target in targets:
-            by_location.setdefault(target.location, []).append(target)
-        entries = [
-            _weight_entry(listener, location, chunk)
-            for location, found in by_location.items()
-            for chunk in _chunks(found, _MOST_WEIGHTS)
-        ]
-        for chunk in _chunks(entries, MOST_TARGETS // _MOST_WEIGHTS):
-            await self._writes.change(balancer, "BatchModifyTargetWeight", {"ModifyList": list(chunk)})
+        for call in _weight_calls(targets):
+            body: Json = [_weight_entry(listener, entry) for entry in call]
+            await self._writes.change(balancer, "BatchModifyTargetWeight", {"ModifyList": body})
 
     async def deregister(
         self,
@@ -213,9 +215,25 @@ def _batch_entry(listener: ListenerId, target: RoutedTarget) -> Json:
     }
 
 
-def _weight_entry(listener: ListenerId, location: LocationId, targets: Sequence[RoutedTarget]) -> Json:
+def _weight_calls(targets: Sequence[RoutedTarget]) -> Iterator[list[Sequence[RoutedTarget]]]:
+    """Yield the entries of each call, as few calls as the limits allow in the order of rules."""
+    by_location: dict[LocationId, list[RoutedTarget]] = {}
+    for target in targets:
+        by_location.setdefault(target.location, []).append(target)
+    call: list[Sequence[RoutedTarget]] = []
+    for found in by_location.values():
+        for entry in _chunks(found, _MOST_WEIGHTS):
+            if len(call) == _MOST_WEIGHT_ENTRIES or sum(map(len, call)) + len(entry) > MOST_TARGETS:
+                yield call
+                call = []
+            call.append(entry)
+    if call:
+        yield call
+
+
+def _weight_entry(listener: ListenerId, targets: Sequence[RoutedTarget]) -> Json:
     return {
         "ListenerId": listener,
-        "LocationId": location,
+        "LocationId": targets[0].location,
         "Targets": [{**shapes.write_target(t.target.endpoint), "Weight": t.target.weight} for t in targets],
     }

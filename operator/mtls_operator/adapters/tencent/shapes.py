@@ -23,6 +23,7 @@ from mtls_operator.core.cloud import (
     TargetHealth,
     TlsBinding,
 )
+from mtls_operator.core.cloud_quota import NO_LIMIT, Quotas
 
 if TYPE_CHECKING:
     from mtls_operator.api.model import Json
@@ -77,6 +78,21 @@ def read_load_balancer(body: Body, region: str) -> LoadBalancer:
         addresses=tuple(address for address in addresses if address),
         tags=tags(body),
         ready=number(body, "Status") == _RUNNING,
+    )
+
+
+def read_quotas(body: Body) -> Quotas:
+    """Read the limits that concern us; one that the reply does not name is none."""
+    limits = {text(one, "QuotaId"): one.get("QuotaLimit") for one in items(body, "QuotaSet")}
+
+    def limit(name: str) -> int:
+        value = limits.get(name)
+        return value if isinstance(value, int) else NO_LIMIT
+
+    return Quotas(
+        listeners=limit("TOTAL_LISTENER_QUOTA"),
+        rules=limit("TOTAL_LISTENER_RULE_QUOTA"),
+        targets=limit("TOTAL_TARGET_BIND_QUOTA"),
     )
 
 
