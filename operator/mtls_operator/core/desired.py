@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Listener,
         LocationId,
         Target,
+        TlsBinding,
     )
 
 
@@ -92,6 +93,9 @@ class ObservedListener:
         draining_since: since when a target that should go has had weight 0.
         serving: the targets that get traffic, by the cloud's health check; asked only when a target
             should go, since that decides whether it may.
+        adopting: the listener is somebody else's and may become ours.
+        copies: our upload of the same authority, by the id of the copy that somebody else made. Asked
+            only until an adoption is over: a door that admits by a copy does not stand open.
     """
 
     listener: Listener | None
@@ -99,3 +103,10 @@ class ObservedListener:
     unused: tuple[CertId, ...] = ()
     draining_since: Mapping[tuple[LocationId, Endpoint], datetime] = field(default_factory=dict)
     serving: frozenset[tuple[LocationId, Endpoint]] = frozenset()
+    adopting: bool = False
+    copies: Mapping[CertId, CertId] = field(default_factory=dict)
+
+    def admits_only(self, binding: TlsBinding, ca: CertId) -> bool:
+        """Tell whether nobody gets in without a certificate of this CA, whichever copy is bound."""
+        bound = binding.ca_certificate_id
+        return bound is not None and binding.admits_only(bound) and ca in (bound, self.copies.get(bound))

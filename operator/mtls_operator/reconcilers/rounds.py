@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from mtls_operator.core.actions import AdoptListener
 from mtls_operator.core.listener_plan import plan_listener
 from mtls_operator.core.ownership import upload_owner
 from mtls_operator.core.reasons import Reason
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mtls_operator.core.cloud import Listener, LoadBalancer
     from mtls_operator.core.desired import DesiredListener
     from mtls_operator.ports import Clock
+    from mtls_operator.reconcilers.adoption import Adoption
     from mtls_operator.reconcilers.execute import Executor
     from mtls_operator.reconcilers.observe import Observer
     from mtls_operator.reconcilers.server_certs import Bindings
@@ -29,9 +31,12 @@ _MOST_ROUNDS: Final = 12
 class Rounds:
     """Brings a listener of the cloud to what is desired."""
 
-    def __init__(self, observer: Observer, executor: Executor, clock: Clock, *, cluster: str) -> None:
+    def __init__(
+        self, observer: Observer, executor: Executor, adoption: Adoption, clock: Clock, *, cluster: str
+    ) -> None:
         self._observer = observer
         self._executor = executor
+        self._adoption = adoption
         self._clock = clock
         self._cluster = cluster
 
@@ -47,12 +52,12 @@ class Rounds:
         Raises:
             NotReady: the cloud does not show what it accepted.
             CloudError: the cloud refused or could not be asked.
-            OwnershipError: somebody else's listener has the port.
+            OwnershipError: somebody else's listener has the port and is not adopted.
         """
         owner = upload_owner(resource, self._cluster)
         sentences: tuple[str, ...] = ()
         for _ in range(_MOST_ROUNDS):
-            observed = await self._observer.observe(resource, balancer, desired)
+            observed = await self._observer.observe(resource, balancer, desired, bindings)
             plan = plan_listener(desired, observed, self._clock.now())
             if not plan.actions and observed.listener is not None:
                 return observed.listener
@@ -60,6 +65,8 @@ class Rounds:
             at = Round(balancer=balancer, observed=observed, bindings=bindings, owner=owner)
             for action in plan.next_stage():
                 await self._executor.perform(action, at)
+                if isinstance(action, AdoptListener):
+                    await self._adoption.announce(resource, action)
         raise NotReady(
             Reason.PROGRESSING,
             "the cloud accepted the changes and still does not show them: " + "; ".join(sentences),
