@@ -52,6 +52,14 @@ class AccessSection(_Section):
     listed: Mapping[str, tuple[str, ...]] = {}
 
 
+class AdoptionSection(_Section):
+    """Which listeners that somebody else made may become ours."""
+
+    allow_always: bool = False
+    """Consent to adoptionPolicy Always: whoever may write a MutualTLSListener may then take over, and change
+    as they like, any HTTPS listener of the load balancers that their namespace may use."""
+
+
 class SecretTemplateSection(_Section):
     """What requesters may have put on their Secrets."""
 
@@ -66,6 +74,7 @@ class Config(_Section):
     """What marks cloud objects as this cluster's; default: the uid of the namespace kube-system."""
     cloud: CloudSection = CloudSection()
     load_balancer_access: AccessSection = AccessSection()
+    adoption: AdoptionSection = AdoptionSection()
     secret_template: SecretTemplateSection = SecretTemplateSection()
     resync_interval: Annotated[Duration, Field(ge=timedelta(seconds=10))] = timedelta(minutes=10)
     """How often every object is compared with the cloud without being called."""

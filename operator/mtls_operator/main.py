@@ -157,8 +157,11 @@ def _assemble(
         balancers=balancers,
         store=store,
         certificates=ServerCertificates(kube, signers, issuing, clock, queue.add),
+        signers=signers,
         access=access,
+        allow_always=config.adoption.allow_always,
         regions=config.cloud.regions,
+        recorder=recorder,
         clock=clock,
         cluster=cluster,
     )

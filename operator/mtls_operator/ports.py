@@ -202,6 +202,17 @@ class CertificateStore(Protocol):
         """
         ...
 
+    async def copy_of(self, chain: str) -> CertId | None:
+        """Return a certificate of the account that counts as equal, whoever uploaded it; None without one.
+
+        Of several equal ones the service names one of its choice.
+        """
+        ...
+
+    async def authorities_in(self, certificate: CertId) -> int:
+        """Return how many authorities a CA upload holds; 0 for one that is gone or no CA's."""
+        ...
+
     async def users(self, certificate: CertId) -> Sequence[str]:
         """Return the load balancers that use a certificate, in every region served."""
         ...

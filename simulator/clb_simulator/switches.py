@@ -20,6 +20,8 @@ class Switches:
             `allowed` (load balancers keep serving their copy).
         upload_edge_whitespace: blanks or newlines around an uploaded PEM text: `refused` or `accepted`.
         repeated_upload: what makes two uploads equal: the `leaf` alone or the whole `chain`.
+        named_copy: which of several equal certificates is named, by CheckCertificateExist and as
+            RepeatCertId: the `oldest` or the `newest`.
         ca_bundle: whether a CA upload may hold several certificates.
         certificate_review_seconds: how long a new certificate stays in status 0.
         register_existing_target: `accepted` (nothing changes) or `duplicate` (refused).
@@ -38,6 +40,7 @@ class Switches:
     bound_certificate_deletion: Literal["refused", "allowed"] = "refused"
     upload_edge_whitespace: Literal["refused", "accepted"] = "refused"
     repeated_upload: Literal["leaf", "chain"] = "leaf"
+    named_copy: Literal["oldest", "newest"] = "oldest"
     ca_bundle: bool = True
     certificate_review_seconds: float = 0.0
     register_existing_target: Literal["accepted", "duplicate"] = "accepted"

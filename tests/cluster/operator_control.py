@@ -6,7 +6,7 @@ Starts processes through the session's supervisor. Every start's log is kept.
 import dataclasses
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mtls_devcluster import keeper
@@ -44,10 +44,16 @@ class OperatorControl:
         self._process.wait(timeout=10)
         self._set_aside()
 
-    def start(self, *, secret_key: str = "", regions: Sequence[str] = ()) -> None:
-        """Start it, with another secret key or for other regions when they are given."""
+    def start(
+        self,
+        *,
+        secret_key: str = "",
+        regions: Sequence[str] = (),
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        """Start it, with another secret key, for other regions or with more settings when they are given."""
         simulator = self._environment.simulator
-        self._is_usual = not secret_key and not regions
+        self._is_usual = not secret_key and not regions and not settings
         cloud = {"endpoint": simulator.api, "regions": list(regions)}
         try:
             self._process = start_operator(
@@ -57,7 +63,7 @@ class OperatorControl:
                 simulator=dataclasses.replace(simulator, secret_key=secret_key or simulator.secret_key),
                 directory=self._directory,
                 crl_port=self._environment.crl_port,
-                settings={"cloud": cloud},
+                settings={"cloud": cloud, **(settings or {})},
             )
         except DevClusterError:
             # So that the next test can start one of the same name.

@@ -120,3 +120,15 @@ async def test_repeated_upload(
     longer = f"{authority.pem}\n{other_authority.pem}"
     found = await cloud.ssl("CheckCertificateExist", CertificatePublicKey=longer)
     assert (found.RepeatCertId == first) is is_equal
+
+
+@pytest.mark.parametrize(("mode", "number"), [("oldest", 0), ("newest", -1)])
+async def test_named_copy(start_cloud: Start, authority: Authority, mode: str, number: int) -> None:
+    cloud = await start_cloud(named_copy=mode)
+    copies = [await cloud.upload_ca(authority) for _ in range(3)]
+    found = await cloud.ssl("CheckCertificateExist", CertificatePublicKey=authority.pem)
+    assert found.RepeatCertId == copies[number]
+    again = await cloud.ssl(
+        "UploadCertificate", CertificatePublicKey=authority.pem, CertificateType="CA", Repeatable=False
+    )
+    assert again.RepeatCertId == copies[number]

@@ -22,16 +22,22 @@ class Service:
     def __init__(self) -> None:
         self.held: list[dict[str, Any]] = []
         self.delete_result: object = True
+        self.authorities: list[str] | None = None
 
     def __call__(self, action: str, params: Any) -> Reply:
         if action == "DescribeCertificates":
             return {"Certificates": list(self.held)[params["Offset"] : params["Offset"] + params["Limit"]]}
         if action == "UploadCertificate":
             return self._upload(params)
+        if action == "CheckCertificateExist":
+            equal = [c["CertificateId"] for c in self.held if c["Public"] == params["CertificatePublicKey"]]
+            return {"RepeatCertId": equal[0] if equal else ""}
         if action == "DescribeLoadBalancerListByCertId":
             return {"CertSet": [{"LoadBalancers": [{"LoadBalancerId": "lb-1"}]}]}
         if not any(c["CertificateId"] == params["CertificateId"] for c in self.held):
             raise error_for(action, "FailedOperation.CertificateNotFound", "gone", "r-1")
+        if action == "DescribeCertificate":
+            return {"CACommonNames": self.authorities}
         return {"DeleteResult": self.delete_result, "RequestId": "r-2"}
 
     def _upload(self, params: Any) -> Reply:
@@ -94,6 +100,32 @@ def test_an_equal_upload_of_somebody_else_is_left_alone(cluster: str | None) -> 
         False,
         True,
     ]
+
+
+def test_an_upload_says_of_which_earlier_one_it_is_a_copy() -> None:
+    """The service names one of several; once ours is there as well, it may be the wrong one."""
+    service, _, store = start()
+    theirs = service.hold("PEM", [])
+    run_virtually(upload(store))
+    run_virtually(upload(store, chain="ANOTHER", owner=replace(OWNER, uid="u2")))
+    assert [found.copy_of for found in run_virtually(store.inventory())] == [theirs, None]
+
+
+def test_a_copy_is_asked_for_without_its_key() -> None:
+    service, api, store = start()
+    theirs = service.hold("PEM", [])
+    assert run_virtually(store.copy_of("PEM")) == theirs
+    assert run_virtually(store.copy_of("ANOTHER")) is None
+    assert set(api.actions) == {"CheckCertificateExist"}
+
+
+@pytest.mark.parametrize(("names", "number"), [(["a"], 1), (["a", "b"], 2), ([], 0), (None, 0)])
+def test_authorities_of_an_upload_are_counted(names: list[str] | None, number: int) -> None:
+    service, _, store = start()
+    theirs = CertId(service.hold("PEM", []))
+    service.authorities = names
+    assert run_virtually(store.authorities_in(theirs)) == number
+    assert run_virtually(store.authorities_in(CertId("gone"))) == 0
 
 
 def test_two_listeners_with_the_same_certificate_have_an_upload_each() -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class Stage(IntEnum):
     """The order of work. What comes later is planned anew from a read-back of what came earlier."""
 
+    ADOPT = -1
+    """Before anything of it is changed, a listener gets the name that makes it ours."""
     PROTECT = 0
     """A door stands open: close it before anything else."""
     CERTIFICATES = 1
@@ -78,6 +80,19 @@ class RoutedTarget:
 
     location: LocationId
     target: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptListener:
+    """Make somebody else's listener ours, by its name alone."""
+
+    stage: ClassVar[Stage] = Stage.ADOPT
+    listener: ListenerId
+    former: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"adopt listener {self.listener} ({self.former or 'unnamed'}) by the name {self.name!r}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +293,8 @@ class DeleteCertificate:
 
 
 Action = (
-    CloseListener
+    AdoptListener
+    | CloseListener
     | CloseDomain
     | UploadServerCertificate
     | CreateListener

@@ -6,6 +6,8 @@ Pure. Called by the MutualTLSListener reconciler once the certificates are known
 from __future__ import annotations
 
 import hashlib
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.core import cloud
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME: Final = 80
 _CLUSTER_CHARACTERS: Final = 12
+_NAME: Final = re.compile(rf"mtls:(?P<cluster>[0-9a-f]{{{_CLUSTER_CHARACTERS}}}):(?P<uid>[^:]+):(?P<ref>.*)")
 
 
 def listener_name(cluster: str, listener: MutualTLSListener) -> str:
@@ -34,8 +37,43 @@ def listener_name(cluster: str, listener: MutualTLSListener) -> str:
     It carries the cluster and the object's uid; the end is for people and may be cut, since the
     cloud ends a name at 80 characters.
     """
-    short = hashlib.sha256(cluster.encode()).hexdigest()[:_CLUSTER_CHARACTERS]
-    return f"mtls:{short}:{listener.metadata.uid}:{listener.ref}"[:_LONGEST_NAME]
+    return _written(_short(cluster), listener.metadata.uid, str(listener.ref))
+
+
+def _written(cluster: str, uid: str, ref: str) -> str:
+    return f"mtls:{cluster}:{uid}:{ref}"[:_LONGEST_NAME]
+
+
+def _short(cluster: str) -> str:
+    return hashlib.sha256(cluster.encode()).hexdigest()[:_CLUSTER_CHARACTERS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedOwner:
+    """Whom the name of a listener says that it was made for.
+
+    Attributes:
+        ref: the object, as far as the name was not cut.
+    """
+
+    cluster: str
+    uid: str
+    ref: str
+
+    def is_in(self, cluster: str) -> bool:
+        """Tell whether the object is, or was, in this cluster."""
+        return self.cluster == _short(cluster)
+
+    def is_life_of(self, listener: MutualTLSListener) -> bool:
+        """Tell whether the object had this one's namespace and name, in this life or in another."""
+        mine = _written(self.cluster, self.uid, str(listener.ref))
+        return mine == _written(self.cluster, self.uid, self.ref)
+
+
+def named_owner(name: str) -> NamedOwner | None:
+    """Return whom a listener's name says that it was made for; None for a name that no operator gave."""
+    found = _NAME.fullmatch(name)
+    return NamedOwner(**found.groupdict()) if found else None
 
 
 def build_listener(

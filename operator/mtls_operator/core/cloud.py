@@ -206,12 +206,17 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudCertificate:
-    """An uploaded certificate that carries our tags."""
+    """An uploaded certificate that carries our tags.
+
+    Attributes:
+        copy_of: an equal one of somebody else's that the cloud had before this one was uploaded.
+    """
 
     id: CertId
     kind: CertificateKind
     fingerprint: Fingerprint
     owner: CertificateOwner
+    copy_of: CertId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Listener,
         LocationId,
         Target,
+        TlsBinding,
     )
     from mtls_operator.core.cloud_quota import Quotas
 
@@ -108,6 +109,9 @@ class ObservedListener:
             should go, since that decides whether it may.
         neighbours: how many listeners the load balancer has, ours included.
         quotas: what the account may have.
+        adopting: the listener is somebody else's and may become ours.
+        copies: our upload of the same authority, by the id of the copy that somebody else made. Asked
+            only until an adoption is over: a door that admits by a copy does not stand open.
     """
 
     listener: Listener | None
@@ -117,3 +121,10 @@ class ObservedListener:
     serving: frozenset[tuple[LocationId, Endpoint]] = frozenset()
     neighbours: int = 0
     quotas: Quotas = NO_QUOTAS
+    adopting: bool = False
+    copies: Mapping[CertId, CertId] = field(default_factory=dict)
+
+    def admits_only(self, binding: TlsBinding, ca: CertId) -> bool:
+        """Tell whether nobody gets in without a certificate of this CA, whichever copy is bound."""
+        bound = binding.ca_certificate_id
+        return bound is not None and binding.admits_only(bound) and ca in (bound, self.copies.get(bound))

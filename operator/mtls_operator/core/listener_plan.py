@@ -3,6 +3,7 @@
     desired            observed                        plan
     ------------------ ------------------------------- -----------------------------------------
     listener           none                            upload, create, rules, targets
+    listener           somebody else's, adoptable      adopt it by its name, then as if it were ours
     admits only CA A   one-way, optional or CA B       close it first (stage PROTECT)
     certificate x      certificate y                   upload x when unknown, bind x
     x and x' (a pair)  x alone, x and y, …             the same, bound as a whole in one change
@@ -106,7 +107,9 @@ def _creation(desired: DesiredListener) -> Iterator[Action]:
 def _listener_changes(
     desired: DesiredListener, observed: ObservedListener, listener: Listener
 ) -> Iterator[Action]:
-    if listener.name != desired.name:
+    if observed.adopting:
+        yield actions.AdoptListener(listener=listener.id, former=listener.name, name=desired.name)
+    elif listener.name != desired.name:
         yield actions.RenameListener(listener=listener.id, name=desired.name)
     if desired.tls is None:
         return
@@ -151,7 +154,7 @@ def _closing(wanted: Tls, current: TlsBinding | None, observed: ObservedListener
     The wanted server certificates are used when the cloud has all of them; else those that are bound
     stay, or one of a pair has to do, so that closing never waits for an upload.
     """
-    if current is not None and current.admits_only(wanted.ca):
+    if current is not None and observed.admits_only(current, wanted.ca):
         return None
     uploaded = _uploaded(wanted, observed)
     if len(uploaded) == len(wanted.server):

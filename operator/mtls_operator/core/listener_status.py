@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtls_operator.api.listener_status import DomainStatus, RouteStatus, TargetCounts
-from mtls_operator.core.cloud import TargetHealth
+from mtls_operator.core.cloud import CertId, TargetHealth
 from mtls_operator.core.conditions import BACKENDS_HEALTHY, Aspect
 from mtls_operator.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.core.cloud import Endpoint, Listener, LocationId, Rule
     from mtls_operator.core.desired import DesiredDomain, DesiredListener, DesiredRoute
 
@@ -63,6 +64,19 @@ def _route(
             healthy=sum(health.get((rule.id, endpoint), TargetHealth.UNKNOWN).serves for endpoint in wanted),
         ),
     )
+
+
+def remembered_admissions(resource: MutualTLSListener) -> dict[str, CertId]:
+    """Return whom the listener was last seen to admit, by domain; the key `""` is the listener's own."""
+    known = {
+        domain.domain: CertId(domain.ca_certificate_id)
+        for domain in resource.status.domains
+        if domain.ca_certificate_id is not None
+    }
+    if resource.spec.sni:
+        return known
+    first = next(iter(known.values()), None)
+    return {"": first} if first is not None else {}
 
 
 def healthy_text(domains: Iterable[DomainStatus]) -> str:

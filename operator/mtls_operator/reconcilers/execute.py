@@ -67,7 +67,7 @@ class Executor:
                 await self._balancers.create_listener(
                     lb, name=action.name, port=action.port, sni=action.sni, binding=binding
                 )
-            case actions.RenameListener():
+            case actions.AdoptListener() | actions.RenameListener():
                 await self._balancers.rename_listener(lb, action.listener, action.name)
             case actions.BindListener():
                 await self._balancers.bind_listener(lb, action.listener, at.resolve(action.tls))

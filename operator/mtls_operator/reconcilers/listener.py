@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING
 from mtls_operator.api.subject import DeletionPolicy
 from mtls_operator.core.build import build_listener, listener_name
 from mtls_operator.core.listener_plan import plan_closing
-from mtls_operator.errors import OperatorError
+from mtls_operator.core.listener_status import remembered_admissions
+from mtls_operator.errors import OperatorError, SpecError
 from mtls_operator.reconcilers.passes import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.api.meta import ObjectRef
-    from mtls_operator.core.cloud import LoadBalancer
+    from mtls_operator.core.cloud import CertId, LoadBalancer
     from mtls_operator.core.desired import DesiredListener
     from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, View
     from mtls_operator.reconcilers.execute import Executor
@@ -79,24 +82,31 @@ class ListenerBehaviour:
 
     async def converge(self, resource: MutualTLSListener) -> Result:
         """Make the cloud's listener what the manifest says."""
-        balancer = await self._permitted.require(resource)
+        balancer = await self._permitted.reach(resource)
+        try:
+            self._permitted.require(resource, balancer)
+        except SpecError:
+            # Whom it admits is not changed any more either, whatever the manifest says by now.
+            await self._close_doors(resource, balancer, remembered_admissions(resource))
+            raise
         if not resource.metadata.has_finalizer:
             await self._kube.add_finalizer(resource)
         try:
             bindings = await self._certificates.ensure(resource, await self._store.inventory())
             desired = await self._desired(resource, balancer, bindings)
         except OperatorError:
-            await self._close_doors(resource, balancer)
+            await self._close_doors(resource, balancer, await self._certificates.admissions(resource))
             raise
         listener = await self._rounds.converge(resource, balancer, desired, bindings)
         return await self._report.result(resource, balancer, desired, bindings, listener)
 
-    async def _close_doors(self, resource: MutualTLSListener, balancer: LoadBalancer) -> None:
-        """Close what stands open even though the manifest cannot be done: a door waits for nobody."""
+    async def _close_doors(
+        self, resource: MutualTLSListener, balancer: LoadBalancer, admitted: Mapping[str, CertId]
+    ) -> None:
+        """Close what stands open even though nothing else can, or may, be done: a door waits for nobody."""
         listener = await self._observer.find(resource, balancer)
         if listener is None:
             return
-        admitted = await self._certificates.admissions(resource)
         for action in plan_closing(resource.spec.sni, admitted, listener):
             await self._executor.close(action, balancer)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mtls_operator.reconcilers.adoption import Adoption
 from mtls_operator.reconcilers.execute import Executor
 from mtls_operator.reconcilers.listener import ListenerBehaviour
 from mtls_operator.reconcilers.listener_report import ListenerReport
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from mtls_operator.core.balancer_access import BalancerAccess
-    from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, View
+    from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, Recorder, View
     from mtls_operator.reconcilers.server_certs import ServerCertificates
+    from mtls_operator.reconcilers.signers import Signers
 
 
 def assemble_listeners(
@@ -30,14 +32,29 @@ def assemble_listeners(
     balancers: LoadBalancers,
     store: CertificateStore,
     certificates: ServerCertificates,
+    signers: Signers,
     access: BalancerAccess,
+    allow_always: bool,
     regions: Collection[str],
+    recorder: Recorder,
     clock: Clock,
     cluster: str,
 ) -> ListenerBehaviour:
-    """Return the behaviour of listeners over these ports."""
+    """Return the behaviour of listeners over these ports.
+
+    `allow_always` is the configuration's consent to adoptionPolicy Always.
+    """
     permitted = PermittedBalancers(balancers, access, regions)
-    observer = Observer(balancers, store, clock, cluster=cluster)
+    adoption = Adoption(
+        store=store,
+        view=view,
+        signers=signers,
+        recorder=recorder,
+        clock=clock,
+        cluster=cluster,
+        allow_always=allow_always,
+    )
+    observer = Observer(balancers, store, view, adoption, clock, cluster=cluster)
     executor = Executor(balancers, store)
     return ListenerBehaviour(
         kube=kube,
@@ -48,7 +65,7 @@ def assemble_listeners(
         certificates=certificates,
         observer=observer,
         executor=executor,
-        rounds=Rounds(observer, executor, clock, cluster=cluster),
+        rounds=Rounds(observer, executor, adoption, clock, cluster=cluster),
         report=ListenerReport(balancers, observer, clock),
         teardown=Teardown(
             permitted=permitted, balancers=balancers, store=store, observer=observer, cluster=cluster

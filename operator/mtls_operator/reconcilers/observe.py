@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mtls_operator.core.adoption import is_claimed_by_another, on_port
 from mtls_operator.core.build import listener_name
-from mtls_operator.core.cloud import CertificateKind, family
+from mtls_operator.core.cloud import CertificateKind
 from mtls_operator.core.desired import ObservedListener
 from mtls_operator.core.reasons import Reason
 from mtls_operator.core.target_plan import surplus
-from mtls_operator.errors import OwnershipError, SpecError
+from mtls_operator.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -25,18 +26,29 @@ if TYPE_CHECKING:
     from mtls_operator.core.cloud import CertId, CloudCertificate, Listener, LoadBalancer, Target
     from mtls_operator.core.desired import DesiredListener
     from mtls_operator.core.target_plan import Place
-    from mtls_operator.ports import CertificateStore, Clock, LoadBalancers
+    from mtls_operator.ports import CertificateStore, Clock, LoadBalancers, View
+    from mtls_operator.reconcilers.adoption import Adoption
+    from mtls_operator.reconcilers.server_certs import Bindings
 
 
 class Observer:
     """Looks at the cloud."""
 
     def __init__(
-        self, balancers: LoadBalancers, store: CertificateStore, clock: Clock, *, cluster: str
+        self,
+        balancers: LoadBalancers,
+        store: CertificateStore,
+        view: View,
+        adoption: Adoption,
+        clock: Clock,
+        *,
+        cluster: str,
     ) -> None:
-        """Take the ports and the cluster's id, which marks what is ours."""
+        """Take the ports, and the cluster's id, which marks what is ours."""
         self._balancers = balancers
         self._store = store
+        self._view = view
+        self._adoption = adoption
         self._clock = clock
         self._cluster = cluster
         self._draining: dict[ObjectRef, dict[Place, datetime]] = {}
@@ -46,31 +58,42 @@ class Observer:
         return self._ours(resource, await self._balancers.listeners(balancer))
 
     def _ours(self, resource: MutualTLSListener, listeners: Sequence[Listener]) -> Listener | None:
-        """Ours is what carries our name; or, renamed by somebody, what has the id and age in status."""
+        """Ours is what carries our name; or, renamed by somebody, what has the id and age in status.
+
+        Not so when the name is that of another object that wants the port: then it was adopted there.
+        """
         name, status = listener_name(self._cluster, resource), resource.status
+        others = self._view.listeners()
         for listener in listeners:
             if listener.name == name:
                 return listener
         for listener in listeners:
             renamed = listener.id == status.listener_id and listener.create_time == status.create_time
-            if renamed and listener.port == resource.spec.port:
+            claimed = is_claimed_by_another(resource, listener, cluster=self._cluster, others=others)
+            if renamed and listener.port == resource.spec.port and not claimed:
                 return listener
         return None
 
     async def observe(
-        self, resource: MutualTLSListener, balancer: LoadBalancer, desired: DesiredListener
+        self,
+        resource: MutualTLSListener,
+        balancer: LoadBalancer,
+        desired: DesiredListener,
+        bindings: Bindings,
     ) -> ObservedListener:
-        """Return what the cloud has for the object.
+        """Return what the cloud has for the object: its listener, or one that is to become its own.
 
         Raises:
-            OwnershipError: somebody else's listener has the port.
+            OwnershipError: somebody else's listener has the port and is not adopted.
             SpecError: SNI was switched on behind our back, which cannot be undone.
         """
         listeners = await self._balancers.listeners(balancer)
         listener = self._ours(resource, listeners)
-        if listener is None:
-            _require_free_port(resource, listeners)
-        else:
+        other = on_port(resource, listeners) if listener is None else None
+        if other is not None:
+            self._adoption.consider(resource, other)
+            listener = other
+        if listener is not None:
             _require_same_sni(resource, listener)
             listener = await self._balancers.with_targets(balancer, listener)
         own = [upload for upload in await self._store.inventory() if _is_for(upload, resource)]
@@ -80,10 +103,22 @@ class Observer:
             unused=await self._unused(listener, desired, own),
             neighbours=len(listeners),
             quotas=await self._balancers.quotas(balancer.region),
+            adopting=other is not None,
+            copies=await self._copies(resource, listener, bindings),
         )
+        if observed.adopting:
+            await self._adoption.require_identical(resource, desired, observed, bindings)
         leaving = surplus(desired, observed)
         serving = await self._serving(balancer, listener) if leaving and listener else frozenset()
         return replace(observed, draining_since=self._clocks(resource.ref, leaving), serving=serving)
+
+    async def _copies(
+        self, resource: MutualTLSListener, listener: Listener | None, bindings: Bindings
+    ) -> Mapping[CertId, CertId]:
+        """Return which bound authorities are copies of ours; asked until the status knows the listener."""
+        if listener is None or listener.id == resource.status.listener_id:
+            return {}
+        return await self._adoption.authorities(resource, listener, bindings)
 
     async def _serving(self, balancer: LoadBalancer, listener: Listener) -> frozenset[Place]:
         """Return the targets that get traffic."""
@@ -132,18 +167,6 @@ def _bound(listener: Listener | None) -> set[CertId]:
         return set()
     bindings = [listener.tls, *(rule.tls for rule in listener.rules)]
     return {certificate for tls in bindings if tls is not None for certificate in tls.server}
-
-
-def _require_free_port(resource: MutualTLSListener, listeners: Sequence[Listener]) -> None:
-    port = resource.spec.port
-    for listener in listeners:
-        if listener.port == port and family(listener.protocol) is family("HTTPS"):
-            raise OwnershipError(
-                Reason.PORT_TAKEN,
-                f"port {port} of load balancer {resource.spec.load_balancer.id} has the {listener.protocol} "
-                f"listener {listener.id} ({listener.name or 'unnamed'}), which is not ours. It is left "
-                "alone: delete it, or make the object with another port.",
-            )
 
 
 def _require_same_sni(resource: MutualTLSListener, listener: Listener) -> None:

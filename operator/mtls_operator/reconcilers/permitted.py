@@ -33,11 +33,11 @@ class PermittedBalancers:
         wanted = resource.spec.load_balancer
         return await self._balancers.get(wanted.region, LoadBalancerId(wanted.id))
 
-    async def require(self, resource: MutualTLSListener) -> LoadBalancer:
-        """Return the load balancer that the manifest names.
+    async def reach(self, resource: MutualTLSListener) -> LoadBalancer:
+        """Return the load balancer that the manifest names, whoever may use it.
 
         Raises:
-            SpecError: there is none, its region is not served, or the namespace may not use it.
+            SpecError: there is none, or its region is not served.
         """
         wanted = resource.spec.load_balancer
         if wanted.region not in self._regions:
@@ -53,5 +53,22 @@ class PermittedBalancers:
                 f"the cloud knows no load balancer {wanted.id} in region {wanted.region}. "
                 "Correct spec.loadBalancer (make a new object: it is immutable), or the operator's account.",
             )
-        self._access.require(balancer, resource.metadata.namespace)
         return balancer
+
+    def require(self, resource: MutualTLSListener, balancer: LoadBalancer) -> None:
+        """Refuse a load balancer that the object's namespace may not use, or not any more.
+
+        Raises:
+            SpecError: with reason LoadBalancerNotAllowed, saying what to set and what becomes of a listener.
+        """
+        try:
+            self._access.require(balancer, resource.metadata.namespace)
+        except SpecError as refusal:
+            made = resource.status.listener_id
+            if made is None:
+                raise
+            raise SpecError(
+                refusal.reason,
+                f"{refusal.message} Until then listener {made} stays as it is: it is changed only to close "
+                "an open door, and deleted with this object.",
+            ) from None

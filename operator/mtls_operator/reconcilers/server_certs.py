@@ -14,7 +14,8 @@ from mtls_operator.core import server_cert as core
 from mtls_operator.core.actions import Tls
 from mtls_operator.core.cloud import CertId, CertificateKind, Fingerprint
 from mtls_operator.core.leaf import as_stored, read_leaf, why_issue
-from mtls_operator.core.policy import require_access, require_server_names
+from mtls_operator.core.listener_status import remembered_admissions
+from mtls_operator.core.policy import admits, require_access, require_server_names
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady
 from mtls_operator.pki.inspect import chain_fingerprint, chain_to_pem
@@ -190,20 +191,25 @@ class ServerCertificates:
     async def admissions(self, listener: MutualTLSListener) -> dict[str, CertId]:
         """Return whom the listener has to admit as far as that is known, by domain.
 
-        What its authority says now, else what the status remembers. Nothing is checked or written:
-        it serves to close a door when the rest of the manifest cannot be done.
+        What its authority says now, where that admits the listener's namespace, else what the status
+        remembers. Nothing is written: it serves to close a door when the rest of the manifest cannot be
+        done.
         """
-        known = {domain.domain: domain.ca_certificate_id for domain in listener.status.domains}
-        remembered = next(iter(known.values()), None)
-        found: dict[str, CertId] = {}
+        found = remembered_admissions(listener)
         for slot in core.slots(listener):
-            authority = await self._kube.get_authority(slot.admits)
-            admitted = authority.status.admitted if authority is not None else None
-            ca = admitted.cloud_certificate_id if admitted is not None else None
-            ca = ca or (known.get(slot.domain) if slot.domain else remembered)
+            ca = await self._allowed(listener, slot.admits)
             if ca is not None:
-                found[slot.domain] = CertId(ca)
+                found[slot.domain] = ca
         return found
+
+    async def _allowed(self, listener: MutualTLSListener, ref: ObjectRef) -> CertId | None:
+        authority, namespace = await self._kube.get_authority(ref), listener.metadata.namespace
+        admitted = authority.status.admitted if authority is not None else None
+        if authority is None or admitted is None or admitted.cloud_certificate_id is None:
+            return None
+        access, labels = authority.spec.access.listeners, self._signers.labels_of(namespace)
+        is_allowed = admits(access, home=ref.namespace, namespace=namespace, labels=labels)
+        return CertId(admitted.cloud_certificate_id) if is_allowed else None
 
     async def _issued(
         self, listener: MutualTLSListener, slot: IssuedSlot, authorities: _PassAuthorities

@@ -110,6 +110,15 @@ class Signers:
             self._parsed[authority] = known
         return known[1]
 
+    async def admitted(self, authority: CertificateAuthority) -> tuple[Generation, ...]:
+        """Return the roots that listeners should trust now, none while the authority has no Secret.
+
+        Raises:
+            SpecError: with reason CAKeyDamaged.
+        """
+        secret = await self._secrets.get(key_secret(authority))
+        return self.lineage(authority.ref, secret).admitted() if secret is not None else ()
+
     async def load(self, authority: CertificateAuthority, usage: Usage) -> Signer:
         """Return the authority with the root that signs leaves of a kind now.
 

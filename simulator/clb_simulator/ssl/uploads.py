@@ -82,7 +82,7 @@ def _describe(call: Call, upload: Upload, chain: tuple[x509.Certificate, ...]) -
 
 
 def find_equal(call: Call, text: str) -> Certificate | None:
-    """Return the oldest certificate that counts as equal to a PEM text.
+    """Return a certificate that counts as equal to a PEM text; which of several, a switch says.
 
     Raises:
         ApiError: if the text cannot be parsed.
@@ -90,10 +90,14 @@ def find_equal(call: Call, text: str) -> Certificate | None:
     chain = pem.parse_chain(text, allow_edges=_allows_edges(call))
     by_chain = call.switches.repeated_upload == "chain"
     wanted = chain_fingerprint(chain) if by_chain else leaf_fingerprint(chain[0])
-    for one in call.store.certificates.all():
-        if not one.deleted and wanted == (one.chain_sha256 if by_chain else one.leaf_sha1):
-            return one
-    return None
+    equal = [
+        one
+        for one in call.store.certificates.all()
+        if not one.deleted and wanted == (one.chain_sha256 if by_chain else one.leaf_sha1)
+    ]
+    if not equal:
+        return None
+    return equal[-1] if call.switches.named_copy == "newest" else equal[0]
 
 
 def leaf_fingerprint(leaf: x509.Certificate) -> str:

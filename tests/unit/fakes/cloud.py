@@ -303,13 +303,20 @@ class FakeLoadBalancers:
 
 
 class FakeCertificateStore:
-    """The certificate service; it refuses to delete what is bound."""
+    """The certificate service; it refuses to delete what is bound.
+
+    Attributes:
+        foreign: what somebody else uploaded, before us; chains by id.
+        names_newest: which of several equal certificates the service names.
+    """
 
     def __init__(self, faults: Faults, balancers: FakeLoadBalancers) -> None:
         self._faults = faults
         self._balancers = balancers
         self._ids = count(1)
         self.uploads: dict[CertId, Upload] = {}
+        self.foreign: dict[CertId, str] = {}
+        self.names_newest = False
 
     async def inventory(self) -> Sequence[CloudCertificate]:
         return [upload.certificate for upload in self.uploads.values()]
@@ -327,9 +334,24 @@ class FakeCertificateStore:
     ) -> CertId:
         made = CertId(f"cert-{next(self._ids)}")
         with self._faults.write(f"UploadCertificate {kind} {alias}", cloud=True):
-            certificate = CloudCertificate(id=made, kind=kind, fingerprint=fingerprint, owner=owner)
+            certificate = CloudCertificate(
+                id=made, kind=kind, fingerprint=fingerprint, owner=owner, copy_of=self._foreign_copy(chain)
+            )
             self.uploads[made] = Upload(certificate, chain, key, tags)
         return made
+
+    def _foreign_copy(self, chain: str) -> CertId | None:
+        return next((one for one, text in self.foreign.items() if text == chain), None)
+
+    async def copy_of(self, chain: str) -> CertId | None:
+        texts = {**self.foreign, **{one: upload.chain for one, upload in self.uploads.items()}}
+        equal = [one for one, text in texts.items() if text == chain]
+        if not equal:
+            return None
+        return equal[-1] if self.names_newest else equal[0]
+
+    async def authorities_in(self, certificate: CertId) -> int:
+        return self.foreign.get(certificate, "").count("BEGIN CERTIFICATE")
 
     async def users(self, certificate: CertId) -> Sequence[str]:
         return self._balancers.users_of(certificate)

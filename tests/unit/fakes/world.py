@@ -44,6 +44,8 @@ class World:
         self.faults = Faults()
         self.woken: list[Key] = []
         self.domains: tuple[str, ...] = ()
+        self.access = BalancerAccess()
+        self.allow_always = False
         self._attempts: dict[Key, int] = {}
         self.clock = FakeClock(START)
         self.kube = FakeKube(self.faults, self.clock)
@@ -96,8 +98,11 @@ class World:
             balancers=self.balancers,
             store=self.store,
             certificates=ServerCertificates(kube, signers, issuing, clock, self.woken_up),
-            access=BalancerAccess(),
+            signers=signers,
+            access=self.access,
+            allow_always=self.allow_always,
             regions=(REGION,),
+            recorder=recorder,
             clock=clock,
             cluster=CLUSTER,
         )

@@ -31,6 +31,8 @@ NAMESPACE_TAG: Final = f"{GROUP}/namespace"
 NAME_TAG: Final = f"{GROUP}/name"
 UID_TAG: Final = f"{GROUP}/uid"
 FINGERPRINT_TAG: Final = f"{GROUP}/fingerprint"
+COPY_TAG: Final = f"{GROUP}/copy-of"
+"""An equal certificate that somebody else had uploaded before; it tells that listener's from others."""
 
 _TYPES: Final = {CertificateKind.SERVER: "SVR", CertificateKind.CA: "CA"}
 _KINDS: Final = {wire: kind for kind, wire in _TYPES.items()}
@@ -107,7 +109,8 @@ class CloudCertificates:
         reply = await self._upload(body)
         repeated = shapes.text(reply, "RepeatCertId")
         if repeated and not await self._has(CertId(repeated), owner, fingerprint):
-            reply = await self._upload({**body, "Repeatable": True})
+            marks = _tags({**tags, **_marks(owner, fingerprint), COPY_TAG: repeated})
+            reply = await self._upload({**body, "Tags": marks, "Repeatable": True})
             repeated = ""
         return _uploaded_id(reply, repeated)
 
@@ -128,6 +131,25 @@ class CloudCertificates:
         """Drop the shared list, and keep a list that is under way from being shared: both may lack this."""
         self._writes += 1
         self._shared = None
+
+    async def copy_of(self, chain: str) -> CertId | None:
+        """Return a certificate of the account that counts as equal, whoever uploaded it; None without one."""
+        body: Json = {"CertificatePublicKey": chain}
+        reply = await self._api.read("ssl", _NO_REGION, "CheckCertificateExist", body)
+        named = shapes.text(reply, "RepeatCertId")
+        return CertId(named) if named else None
+
+    async def authorities_in(self, certificate: CertId) -> int:
+        """Return how many authorities a CA upload holds; 0 for one that is gone or no CA's.
+
+        DescribeCertificate shows their names, and never a key.
+        """
+        try:
+            body: Json = {"CertificateId": certificate}
+            reply = await self._api.read("ssl", _NO_REGION, "DescribeCertificate", body)
+        except errors.CloudNotFound:
+            return 0
+        return len(shapes.texts(reply, "CACommonNames"))
 
     async def users(self, certificate: CertId) -> Sequence[str]:
         """Return the load balancers that use a certificate, in every region served."""
@@ -180,6 +202,7 @@ def _tags(pairs: Mapping[str, str]) -> Json:
 
 def _read(body: Mapping[str, object]) -> CloudCertificate:
     tags = shapes.tags(body)
+    copy_of = tags.get(COPY_TAG, "")
     return CloudCertificate(
         id=CertId(shapes.text(body, "CertificateId")),
         kind=_KINDS.get(shapes.text(body, "CertificateType"), CertificateKind.SERVER),
@@ -190,4 +213,5 @@ def _read(body: Mapping[str, object]) -> CloudCertificate:
             name=tags.get(NAME_TAG, ""),
             uid=tags.get(UID_TAG, ""),
         ),
+        copy_of=CertId(copy_of) if copy_of else None,
     )
