@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         CertificateKind,
         CertificateOwner,
         CloudCertificate,
+        DescribedCertificate,
         Endpoint,
         Fingerprint,
         Listener,
@@ -197,6 +198,10 @@ class CertificateStore(Protocol):
             fingerprint: goes into our tags as well.
             tags: further ones, from the manifest.
         """
+        ...
+
+    async def describe(self, certificate: CertId) -> DescribedCertificate | None:
+        """Return what the cloud says of a certificate, whoever put it there; None when there is none."""
         ...
 
     async def users(self, certificate: CertId) -> Sequence[str]:

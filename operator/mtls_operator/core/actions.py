@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from mtls_operator.core.cloud import Fingerprint, InCloud
+
 if TYPE_CHECKING:
     from mtls_operator.core.cloud import (
         CertId,
         Endpoint,
-        Fingerprint,
         HealthCheck,
         ListenerId,
         LocationId,
         MutualBinding,
+        Shown,
         Target,
     )
 
@@ -48,11 +50,16 @@ class Tls:
         server: one server certificate, or two of different key algorithms, the primary one first.
     """
 
-    server: tuple[Fingerprint, ...]
+    server: tuple[Shown, ...]
     ca: CertId
 
+    @property
+    def uploads(self) -> tuple[Fingerprint, ...]:
+        """The server certificates that the operator uploads itself."""
+        return tuple(shown for shown in self.server if not isinstance(shown, InCloud))
+
     def __str__(self) -> str:
-        listed = " and ".join(f"{fingerprint[:16]}…" for fingerprint in self.server)
+        listed = " and ".join(s.id if isinstance(s, InCloud) else f"{s[:16]}…" for s in self.server)
         return f"server certificate{'s' if len(self.server) > 1 else ''} {listed} with CA {self.ca}"
 
 

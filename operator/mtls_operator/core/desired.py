@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from mtls_operator.core.cloud import InCloud
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
         HealthCheck,
         Listener,
         LocationId,
+        Shown,
         Target,
     )
 
@@ -99,3 +102,7 @@ class ObservedListener:
     unused: tuple[CertId, ...] = ()
     draining_since: Mapping[tuple[LocationId, Endpoint], datetime] = field(default_factory=dict)
     serving: frozenset[tuple[LocationId, Endpoint]] = frozenset()
+
+    def id_of(self, shown: Shown) -> CertId | None:
+        """Return the cloud's id of a server certificate, None for one that is not uploaded yet."""
+        return shown.id if isinstance(shown, InCloud) else self.uploads.get(shown)

@@ -88,7 +88,7 @@ def _binding(server: tuple[CertId, ...], ca: CertId) -> MutualBinding | None:
 
 
 def _uploads(desired: DesiredListener, observed: ObservedListener) -> Iterator[Action]:
-    wanted = dict.fromkeys(fingerprint for tls in desired.bindings() for fingerprint in tls.server)
+    wanted = dict.fromkeys(fingerprint for tls in desired.bindings() for fingerprint in tls.uploads)
     for fingerprint in wanted:
         if fingerprint not in observed.uploads:
             yield actions.UploadServerCertificate(
@@ -161,7 +161,7 @@ def _closing(wanted: Tls, current: TlsBinding | None, observed: ObservedListener
 
 def _uploaded(wanted: Tls, observed: ObservedListener) -> tuple[CertId, ...]:
     """Return the wanted server certificates that the cloud has, in their order."""
-    found = (observed.uploads.get(fingerprint) for fingerprint in wanted.server)
+    found = (observed.id_of(shown) for shown in wanted.server)
     return tuple(certificate for certificate in found if certificate is not None)
 
 

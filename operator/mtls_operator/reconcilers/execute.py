@@ -32,10 +32,11 @@ class Round:
 
     def resolve(self, tls: Tls) -> MutualBinding:
         """Return a binding with the ids of what is uploaded."""
-        uploads = self.observed.uploads
-        if any(fingerprint not in uploads for fingerprint in tls.server):
+        found = [self.observed.id_of(shown) for shown in tls.server]
+        known = tuple(certificate for certificate in found if certificate is not None)
+        if len(known) < len(found):
             raise NotReady(Reason.PROGRESSING, "the server certificate is not in the cloud yet")
-        return MutualBinding(server=tuple(uploads[fingerprint] for fingerprint in tls.server), ca=tls.ca)
+        return MutualBinding(server=known, ca=tls.ca)
 
     def listener(self, known: ListenerId | None) -> ListenerId:
         """Return the listener's id; a plan made before it existed does not name it."""

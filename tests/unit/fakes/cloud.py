@@ -19,6 +19,7 @@ from mtls_operator.core.cloud import (
     CertificateKind,
     CertificateOwner,
     CloudCertificate,
+    DescribedCertificate,
     Endpoint,
     Fingerprint,
     Listener,
@@ -300,6 +301,7 @@ class FakeCertificateStore:
         self._balancers = balancers
         self._ids = count(1)
         self.uploads: dict[CertId, Upload] = {}
+        self.others: dict[CertId, DescribedCertificate] = {}
 
     async def inventory(self) -> Sequence[CloudCertificate]:
         return [upload.certificate for upload in self.uploads.values()]
@@ -320,6 +322,9 @@ class FakeCertificateStore:
             certificate = CloudCertificate(id=made, kind=kind, fingerprint=fingerprint, owner=owner)
             self.uploads[made] = Upload(certificate, chain, key, tags)
         return made
+
+    async def describe(self, certificate: CertId) -> DescribedCertificate | None:
+        return self.others.get(certificate)
 
     async def users(self, certificate: CertId) -> Sequence[str]:
         return self._balancers.users_of(certificate)

@@ -7,10 +7,14 @@ empty. What we compare is canonical here: upper-case methods, code masks as sets
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.core.cloud import (
     CertId,
+    CertificateKind,
+    CertificateState,
+    DescribedCertificate,
     Endpoint,
     HealthCheck,
     Listener,
@@ -33,6 +37,20 @@ Body = Mapping[str, object]
 
 _CODES: Final = {"1xx": 1, "2xx": 2, "3xx": 4, "4xx": 8, "5xx": 16}
 _RUNNING: Final = 1
+_KINDS: Final = {"SVR": CertificateKind.SERVER, "CA": CertificateKind.CA}
+# API: Certificates.Status; what is not here is somewhere on its way to being issued.
+_STATES: Final = {
+    0: CertificateState.UNDER_REVIEW,
+    1: CertificateState.ISSUED,
+    2: CertificateState.REFUSED,
+    3: CertificateState.EXPIRED,
+    6: CertificateState.CANCELLED,
+    7: CertificateState.CANCELLED,
+    9: CertificateState.REVOKED,
+    10: CertificateState.REVOKED,
+    14: CertificateState.CANCELLED,
+}
+_CHINA: Final = timezone(timedelta(hours=8))
 
 
 def items(body: Body, key: str) -> tuple[Body, ...]:
@@ -151,11 +169,16 @@ def _read_health_check(body: Body) -> HealthCheck:
         healthy_threshold=number(body, "HealthNum"),
         unhealthy_threshold=number(body, "UnHealthNum"),
         codes=frozenset(name for name, bit in _CODES.items() if mask & bit),
+        protocol=text(body, "CheckType"),
     )
 
 
 def write_health_check(check: HealthCheck) -> Json:
-    """Render a health check; the cloud fills in what is left out."""
+    """Render a health check; the cloud fills in what is left out.
+
+    A gRPC probe has no method, and its own sort of status codes: the cloud's default is 12, which a
+    server gives for a method that it does not have (API: HealthCheck.ExtendedCode).
+    """
     if not check.enabled:
         return {"HealthSwitch": 0}
     rendered: dict[str, Json] = {
@@ -164,12 +187,15 @@ def write_health_check(check: HealthCheck) -> Json:
         "IntervalTime": check.interval,
         "HealthNum": check.healthy_threshold,
         "UnHealthNum": check.unhealthy_threshold,
-        "HttpCode": sum(_CODES[code] for code in check.codes),
         "HttpCheckPath": check.path,
-        "HttpCheckMethod": check.method,
     }
+    if check.is_http:
+        rendered["HttpCode"] = sum(_CODES[code] for code in check.codes)
+        rendered["HttpCheckMethod"] = check.method
     if check.domain:
         rendered["HttpCheckDomain"] = check.domain
+    if check.protocol:
+        rendered["CheckType"] = check.protocol
     return rendered
 
 
@@ -221,3 +247,24 @@ def read_health(body: Body) -> tuple[str, str, int, TargetHealth]:
     known = detail in {health.value for health in TargetHealth}
     health = TargetHealth(detail) if known else TargetHealth.UNKNOWN
     return text(body, "TargetId"), text(body, "IP"), number(body, "Port"), health
+
+
+def read_described(body: Body) -> DescribedCertificate:
+    """Read the description of a certificate; its first name stands in a field of its own (API: Domain)."""
+    names = (text(body, "Domain"), *texts(body, "SubjectAltName"))
+    status = body.get("Status")
+    return DescribedCertificate(
+        kind=_KINDS.get(text(body, "CertificateType")),
+        state=_STATES.get(status if isinstance(status, int) else -1, CertificateState.NOT_ISSUED),
+        names=tuple(dict.fromkeys(name.lower() for name in names if name)),
+        not_before=_time(body, "CertBeginTime"),
+        not_after=_time(body, "CertEndTime"),
+    )
+
+
+def _time(body: Body, key: str) -> datetime | None:
+    """Read a time of the certificate service, which is China's; one that was never set is no time."""
+    try:
+        return datetime.strptime(text(body, key), "%Y-%m-%d %H:%M:%S").replace(tzinfo=_CHINA).astimezone(UTC)
+    except ValueError:
+        return None
