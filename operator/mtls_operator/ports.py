@@ -278,8 +278,9 @@ class LoadBalancers(Protocol):
         binding: MutualBinding | None,
         http2: bool | None,
         make_default: bool,
+        name: str | None = None,
     ) -> None:
-        """Change what a domain's rules share; None leaves a member as it is."""
+        """Change what a domain's rules share, its name included; None leaves a member as it is."""
         ...
 
     async def delete_rules(

@@ -204,6 +204,11 @@ class Rule:
     tls: TlsBinding | None
     targets: tuple[Target, ...] = ()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the domain itself refuses nobody; what counts where SNI is on."""
+        return self.tls is None or not (self.tls.mutual and self.tls.required)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:

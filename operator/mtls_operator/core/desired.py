@@ -91,6 +91,7 @@ class ObservedListener:
     Attributes:
         listener: ours, with its rules and targets; None when there is none.
         uploads: our server certificates in the cloud.
+        former_domains: those that the last pass reported: of what the manifest has no more, these were ours.
         unused: our uploads for this object that nothing uses any more.
         draining_since: since when a target that should go has had weight 0.
         serving: the targets that get traffic, by the cloud's health check; asked only when a target
@@ -100,6 +101,7 @@ class ObservedListener:
     listener: Listener | None
     uploads: Mapping[Fingerprint, CertId]
     unused: tuple[CertId, ...] = ()
+    former_domains: frozenset[str] = frozenset()
     draining_since: Mapping[tuple[LocationId, Endpoint], datetime] = field(default_factory=dict)
     serving: frozenset[tuple[LocationId, Endpoint]] = frozenset()
 

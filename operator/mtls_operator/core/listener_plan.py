@@ -9,6 +9,7 @@
     domain/path        none                            create the rule
     domain/path        other scheduler, check, …       change the rule in place
     none               a rule                          delete it, after targets; at once if it is open
+    domain             its former name                 rename it (core.domain_rename)
     target             none / other weight             bind / set weight
     none               a target                        weight 0, wait drainPeriod, unbind
     no target at all   some                            leave them (an empty selection is a mistake)
@@ -20,15 +21,17 @@ reached only when a read shows everything before it done.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtls_operator.core import actions
 from mtls_operator.core.actions import NewRule, Plan
 from mtls_operator.core.cloud import MOST_SERVER_CERTIFICATES, MutualBinding
+from mtls_operator.core.domain_rename import find_renames, rename_actions, renamed
 from mtls_operator.core.target_plan import plan_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from mtls_operator.core.actions import Action, Tls
@@ -42,9 +45,17 @@ def plan_listener(desired: DesiredListener, observed: ObservedListener, now: dat
     if observed.listener is None:
         found += _creation(desired)
     else:
-        found += _listener_changes(desired, observed, observed.listener)
-        found += _domain_changes(desired, observed, observed.listener)
-        found += _rule_changes(desired, observed.listener)
+        renames = find_renames(desired, observed)
+        found += rename_actions(observed.listener, renames)
+        listener = renamed(observed.listener, renames)
+        observed = replace(observed, listener=listener)
+        found += _listener_changes(desired, observed, listener)
+        kept = [domain for domain in desired.domains if domain not in renames.values()]
+        changes = list(_domain_changes(kept, observed, listener))
+        found += [change for change in changes if not _ends_http2(change)]
+        found += _rule_changes(desired, listener)
+        # Last, since a rule that speaks gRPC needs it until it speaks something else.
+        found += [change for change in changes if _ends_http2(change)]
     found += plan_targets(desired, observed, now)
     found += [actions.DeleteCertificate(certificate=certificate) for certificate in observed.unused]
     return Plan(tuple(sorted(found, key=lambda action: action.stage)))
@@ -118,9 +129,9 @@ def _listener_changes(
 
 
 def _domain_changes(
-    desired: DesiredListener, observed: ObservedListener, listener: Listener
+    domains: Iterable[DesiredDomain], observed: ObservedListener, listener: Listener
 ) -> Iterator[Action]:
-    for domain in desired.domains:
+    for domain in domains:
         rule = next((rule for rule in listener.rules if rule.domain == domain.name), None)
         if rule is None:
             continue
@@ -143,6 +154,10 @@ def _domain_change(
         yield actions.ChangeDomain(
             listener=listener.id, domain=domain.name, tls=rebind, http2=http2, make_default=promote
         )
+
+
+def _ends_http2(change: Action) -> bool:
+    return isinstance(change, actions.ChangeDomain) and change.http2 is False
 
 
 def _closing(wanted: Tls, current: TlsBinding | None, observed: ObservedListener) -> MutualBinding | None:
@@ -192,7 +207,7 @@ def _rule_changes(desired: DesiredListener, listener: Listener) -> Iterator[Acti
     if missing:
         yield actions.CreateRules(listener=listener.id, rules=tuple(missing))
     surplus = _deletable(desired, listener, kept)
-    strangers = [rule for rule in surplus if desired.sni and _is_open(rule) and not rule.default]
+    strangers = [rule for rule in surplus if desired.sni and rule.is_open and not rule.default]
     yield from _deletion(listener, strangers, actions.Stage.PROTECT)
     yield from _deletion(listener, [r for r in surplus if r not in strangers], actions.Stage.SURPLUS)
 
@@ -205,10 +220,6 @@ def _deletion(listener: Listener, rules: list[Rule], stage: actions.Stage) -> It
             names=tuple(f"{rule.domain}{rule.path}" for rule in rules),
             stage=stage,
         )
-
-
-def _is_open(rule: Rule) -> bool:
-    return rule.tls is None or not (rule.tls.mutual and rule.tls.required)
 
 
 def _deletable(desired: DesiredListener, listener: Listener, kept: set[tuple[str, str]]) -> list[Rule]:

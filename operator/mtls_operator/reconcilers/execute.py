@@ -83,6 +83,16 @@ class Executor:
                     http2=action.http2,
                     make_default=action.make_default,
                 )
+            case actions.RenameDomain():
+                await self._balancers.change_domain(
+                    lb,
+                    action.listener,
+                    action.domain,
+                    binding=at.resolve(action.tls) if action.tls is not None else None,
+                    http2=action.http2,
+                    make_default=action.make_default,
+                    name=action.name,
+                )
             case actions.ChangeRule():
                 await self._balancers.change_rule(lb, action.listener, action.location, action.rule)
             case actions.DeleteRules():

@@ -78,6 +78,7 @@ class Observer:
             listener=listener,
             uploads={upload.fingerprint: upload.id for upload in own},
             unused=await self._unused(listener, desired, own),
+            former_domains=frozenset(domain.domain for domain in resource.status.domains),
         )
         leaving = surplus(desired, observed)
         serving = await self._serving(balancer, listener) if leaving and listener else frozenset()

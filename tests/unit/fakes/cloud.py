@@ -210,10 +210,13 @@ class FakeLoadBalancers:
         binding: MutualBinding | None,
         http2: bool | None,
         make_default: bool,
+        name: str | None = None,
     ) -> None:
         def change(known: Listener) -> Listener:
             if all(r.domain != domain for r in known.rules):
                 raise _refused("ModifyDomainAttributes", errors.CloudNotFound, domain)
+            if name is not None and any(r.domain == name for r in known.rules):
+                raise _refused("ModifyDomainAttributes", errors.AlreadyExists, name)
             if binding is not None and not known.sni:
                 raise _refused("ModifyDomainAttributes", errors.InvalidRequest, "SNI is off")
             mine = {r.id for r in known.rules if r.domain == domain}
@@ -222,11 +225,12 @@ class FakeLoadBalancers:
                 mine,
                 lambda r: replace(
                     r,
+                    domain=name or r.domain,
                     tls=bound(binding) if binding is not None else r.tls,
                     http2=r.http2 if http2 is None else http2,
                 ),
             )
-            return _with_default(changed, domain) if make_default else changed
+            return _with_default(changed, name or domain) if make_default else changed
 
         close = "" if binding is None else "bind "
         self._change(f"{close}domain {domain}", balancer, listener, change)

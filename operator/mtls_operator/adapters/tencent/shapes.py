@@ -7,6 +7,7 @@ empty. What we compare is canonical here: upper-case methods, code masks as sets
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
@@ -199,6 +200,15 @@ def write_health_check(check: HealthCheck) -> Json:
     return rendered
 
 
+def write_rules(rules: Sequence[tuple[NewRule, MutualBinding | None]]) -> list[Json]:
+    """Render rules to create in one call; only the first of the default domain says that it is that.
+
+    A listener has one default domain, and a call that names it twice may be taken for one of two.
+    """
+    first = next((rule for rule, _ in rules if rule.default), None)
+    return [write_rule(replace(rule, default=rule is first), binding) for rule, binding in rules]
+
+
 def write_rule(rule: NewRule, binding: MutualBinding | None) -> Json:
     """Render a rule to create; with SNI on it carries its domain's certificates from the start."""
     rendered: dict[str, Json] = {
@@ -208,9 +218,10 @@ def write_rule(rule: NewRule, binding: MutualBinding | None) -> Json:
         "ForwardType": rule.backend_protocol,
         "SessionExpireTime": rule.session_seconds,
         "HealthCheck": write_health_check(rule.health_check),
-        "DefaultServer": rule.default,
         "Http2": rule.http2,
     }
+    if rule.default:
+        rendered["DefaultServer"] = True
     if binding is not None:
         rendered |= write_binding(binding)
     return rendered
