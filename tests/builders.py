@@ -8,6 +8,7 @@ from mtls_operator.api.client_cert import ClientCert
 from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core.cluster import Node, Service, ServicePort
+from mtls_operator.core.server_cert import CloudSlot, IssuedSlot, ReferencedSlot, slots
 
 Manifest = dict[str, Any]
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -71,6 +72,11 @@ def client_cert(name: str = "payments", **fields: Any) -> ClientCert:
 
 def listener(name: str = "api", *domains: Manifest, **fields: Any) -> MutualTLSListener:
     return MutualTLSListener.parse(_with_uid(listener_manifest(name, *domains, **fields)))
+
+
+def slots_with_secrets(listener: MutualTLSListener) -> list[IssuedSlot | ReferencedSlot]:
+    """Return the places for server certificates that are kept in the cluster."""
+    return [slot for slot in slots(listener) if not isinstance(slot, CloudSlot)]
 
 
 def _with_uid(manifest: Manifest) -> Manifest:

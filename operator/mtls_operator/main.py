@@ -44,6 +44,7 @@ from mtls_operator.reconcilers.issuing import Issuing
 from mtls_operator.reconcilers.ledger import Ledger
 from mtls_operator.reconcilers.listener_assembly import assemble_listeners
 from mtls_operator.reconcilers.loop import Loop
+from mtls_operator.reconcilers.others_certs import CertificatesOfOthers
 from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.publication import Publication
 from mtls_operator.reconcilers.queue import KeyedQueue
@@ -156,8 +157,15 @@ def _assemble(
         view=view,
         balancers=balancers,
         store=store,
-        certificates=ServerCertificates(kube, signers, issuing, clock, queue.add),
         signers=signers,
+        certificates=ServerCertificates(
+            kube=kube,
+            signers=signers,
+            issuing=issuing,
+            others=CertificatesOfOthers(kube, store, clock),
+            clock=clock,
+            wake=queue.add,
+        ),
         access=access,
         allow_always=config.adoption.allow_always,
         regions=config.cloud.regions,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         CertificateKind,
         CertificateOwner,
         CloudCertificate,
+        DescribedCertificate,
         Endpoint,
         Fingerprint,
         Listener,
@@ -213,6 +214,10 @@ class CertificateStore(Protocol):
         """Return how many authorities a CA upload holds; 0 for one that is gone or no CA's."""
         ...
 
+    async def describe(self, certificate: CertId) -> DescribedCertificate | None:
+        """Return what the cloud says of a certificate, whoever put it there; None when there is none."""
+        ...
+
     async def users(self, certificate: CertId) -> Sequence[str]:
         """Return the load balancers that use a certificate, in every region served."""
         ...
@@ -291,8 +296,9 @@ class LoadBalancers(Protocol):
         binding: MutualBinding | None,
         http2: bool | None,
         make_default: bool,
+        name: str | None = None,
     ) -> None:
-        """Change what a domain's rules share; None leaves a member as it is."""
+        """Change what a domain's rules share, its name included; None leaves a member as it is."""
         ...
 
     async def delete_rules(

@@ -16,6 +16,8 @@ from crds.manifests import (
 
 TWO_DEFAULTS = [changed(DOMAIN, {"default": True}), changed(DOMAIN, {"domain": "b.example", "default": True})]
 
+MOVE = ", and move. See docs/how-to/move-a-listener.md."
+
 
 def policy(**fields: object) -> Manifest:
     return with_spec(AUTHORITY, clientCertPolicy=fields)
@@ -215,6 +217,14 @@ LISTENERS = {
         with_domain(tls={"caRef": {"name": "x"}}),
         "tls on a domain needs sni: true",
     ),
+    "gRPC without HTTP/2": (
+        with_domain(http2=False, routes=[changed(ROUTE, {"backendProtocol": "GRPC"})]),
+        "backendProtocol GRPC needs http2: true on its domain",
+    ),
+    "an unknown protocol to the backends": (
+        with_route(backendProtocol="TRPC"),
+        'supported values: "HTTP", "HTTPS", "GRPC"',
+    ),
     "a domain with a star inside": (with_domain(domain="a.*.example"), "must be a domain in lower case"),
     "a domain in capitals": (with_domain(domain="API.example"), "must be a domain in lower case"),
     "a domain that begins with an underscore": (
@@ -309,10 +319,26 @@ IMMUTABLE = {
         {"secretName": "y"},
         "secretName is immutable",
     ),
-    "another load balancer": (LISTENER, {"loadBalancer": {"id": "lb-zzzz"}}, "loadBalancer is immutable"),
-    "another region": (LISTENER, {"loadBalancer": {"region": "ap-beijing"}}, "loadBalancer is immutable"),
-    "another port": (LISTENER, {"port": 8443}, "port is immutable"),
+    "another load balancer": (
+        LISTENER,
+        {"loadBalancer": {"id": "lb-zzzz"}},
+        f"loadBalancer is immutable. Make another listener there{MOVE}",
+    ),
+    "another region": (
+        LISTENER,
+        {"loadBalancer": {"region": "ap-beijing"}},
+        f"loadBalancer is immutable. Make another listener there{MOVE}",
+    ),
+    "another port": (
+        LISTENER,
+        {"port": 8443},
+        f"port is immutable. Make another listener on the other port{MOVE}",
+    ),
     "no port where it was another": (with_spec(LISTENER, port=8443), {"port": None}, "port is immutable"),
-    "SNI switched on": (LISTENER, {"sni": True}, "sni is immutable. Make another listener on another port."),
+    "SNI switched on": (
+        LISTENER,
+        {"sni": True},
+        f"sni is immutable. Make another listener on another port{MOVE}",
+    ),
     "SNI left out where it was on": (with_spec(LISTENER, sni=True), {"sni": None}, "sni is immutable"),
 }

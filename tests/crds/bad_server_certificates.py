@@ -50,15 +50,40 @@ SERVER_CERTIFICATES = {
             tls={"serverCertificate": {"secretRef": {"name": "purchased"}}},
             domains=[changed(REGEX_DOMAIN, {"tls": {"serverCertificate": {"issue": {}}}})],
         ),
-        "no certificate can carry such a name; use serverCertificate.secretRef",
+        "no certificate can carry such a name; use serverCertificate.secretRef or cloudCertificateId",
     ),
     "two sources of the server certificate": (
         with_spec(LISTENER, tls=server(issue={}, secretRef={"name": "purchased"})),
-        "at most one of issue, secretRef can be set",
+        "at most one of issue, secretRef, cloudCertificateId can be set",
     ),
     "two sources of a domain's server certificate": (
         with_sni_domain(server(issue={}, secretRef={"name": "purchased"})),
-        "at most one of issue, secretRef can be set",
+        "at most one of issue, secretRef, cloudCertificateId can be set",
+    ),
+    "a Secret and a certificate of the cloud": (
+        with_spec(LISTENER, tls=server(secretRef={"name": "purchased"}, cloudCertificateId="LtIaSxlb")),
+        "at most one of issue, secretRef, cloudCertificateId can be set",
+    ),
+    "a domain's own certificate and one of the cloud": (
+        with_sni_domain(server(issue={}, cloudCertificateId="LtIaSxlb")),
+        "at most one of issue, secretRef, cloudCertificateId can be set",
+    ),
+    "a certificate's name for its id": (
+        with_spec(LISTENER, tls=server(cloudCertificateId="my certificate")),
+        "must be the id of a certificate in the cloud such as LtIaSxlb",
+    ),
+    "a certificate without an id": (
+        with_sni_domain(server(cloudCertificateId="")),
+        "must be the id of a certificate in the cloud such as LtIaSxlb",
+    ),
+    "a regular expression whose certificate is issued though the listener's is in the cloud": (
+        with_spec(
+            LISTENER,
+            sni=True,
+            tls=server(cloudCertificateId="LtIaSxlb"),
+            domains=[changed(REGEX_DOMAIN, {"tls": server(issue={})})],
+        ),
+        "no certificate can carry such a name",
     ),
     "a Secret that cannot be": (
         with_spec(LISTENER, tls=server(secretRef={"name": "A_B"})),

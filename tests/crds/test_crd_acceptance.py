@@ -21,6 +21,7 @@ from crds.manifests import (
 pytestmark = pytest.mark.cluster
 
 OTHER_DOMAIN = changed(DOMAIN, {"domain": "b.acme.example"})
+IN_CLOUD = {"cloudCertificateId": "LtIaSxlb"}
 PURCHASED = {"secretRef": {"name": "purchased"}}
 OTHER_CA = {"caRef": {"name": "partners", "namespace": "platform"}}
 
@@ -203,6 +204,32 @@ GOOD = {
         LISTENER,
         tls={"serverCertificate": PURCHASED},
         domains=[changed(REGEX_DOMAIN, {"domain": "www.acme.*"})],
+    ),
+    "a certificate of the cloud": with_spec(LISTENER, tls={"serverCertificate": IN_CLOUD}),
+    "a certificate of the cloud for a domain, issued for the others": with_spec(
+        LISTENER, sni=True, domains=[DOMAIN, changed(OTHER_DOMAIN, {"tls": {"serverCertificate": IN_CLOUD}})]
+    ),
+    "a domain for each source of a certificate": with_spec(
+        LISTENER,
+        sni=True,
+        tls={"serverCertificate": IN_CLOUD},
+        domains=[
+            DOMAIN,
+            changed(OTHER_DOMAIN, {"tls": {"serverCertificate": PURCHASED}}),
+            changed(DOMAIN, {"domain": "c.acme.example", "tls": {"serverCertificate": {"issue": {}}}}),
+        ],
+    ),
+    "a regular expression with a certificate of the cloud": with_spec(
+        LISTENER, tls={"serverCertificate": IN_CLOUD}, domains=[REGEX_DOMAIN]
+    ),
+    "a regular expression with a certificate of the cloud for itself": with_spec(
+        LISTENER,
+        sni=True,
+        domains=[DOMAIN, changed(REGEX_DOMAIN, {"tls": {"serverCertificate": IN_CLOUD}})],
+    ),
+    "gRPC": with_route(backendProtocol="GRPC"),
+    "HTTP/2 off without gRPC": with_domain(
+        http2=False, routes=[changed(ROUTE, {"backendProtocol": "HTTPS"})]
     ),
     "a wildcard domain that says what to probe": with_domain(
         domain="*.acme.example", routes=[changed(ROUTE, {"healthCheck": {"domain": "probe.acme.example"}})]

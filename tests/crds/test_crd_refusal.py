@@ -73,7 +73,9 @@ SOURCES: list[Manifest] = [
     {"secretRef": {"name": "first"}},
     {"issue": {"duration": "24h"}},
     {"secretRef": {"name": "purchased"}},
+    {"cloudCertificateId": "LtIaSxlb"},
     {"issue": {"additional": "ECDSA"}},
+    {"cloudCertificateId": "LtIaSxlc"},
     {"secretRef": {"name": "another"}},
 ]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from builders import listener_manifest, node
+from builders import listener_manifest, node, slots_with_secrets
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from property.converged_worlds import (
@@ -259,7 +259,9 @@ class Watch:
     def _server(self, domain: str) -> list[CertId]:
         """Return the uploads of what the Secrets of a domain hold now, one for each."""
         found = [
-            read_leaf(self.world.kube.secrets[s.secret]) for s in slots(self.manifest) if s.domain == domain
+            read_leaf(self.world.kube.secrets[s.secret])
+            for s in slots_with_secrets(self.manifest)
+            if s.domain == domain
         ]
         own = [
             upload.certificate

@@ -1,6 +1,7 @@
 """The cloud's JSON: nulls and absences, round trips, and which error each code is."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,16 @@ from mtls_operator import errors
 from mtls_operator.adapters.tencent import shapes
 from mtls_operator.adapters.tencent.errors import error_for
 from mtls_operator.core.actions import NewRule
-from mtls_operator.core.cloud import CertId, Endpoint, HealthCheck, MutualBinding, TargetHealth, TlsBinding
+from mtls_operator.core.cloud import (
+    CertId,
+    CertificateKind,
+    CertificateState,
+    Endpoint,
+    HealthCheck,
+    MutualBinding,
+    TargetHealth,
+    TlsBinding,
+)
 
 CODES: list[tuple[str, type[errors.CloudError]]] = [
     ("AuthFailure.SignatureFailure", errors.AccessDenied),
@@ -57,7 +67,13 @@ BINDING = MutualBinding(server=(CertId("srv"),), ca=CertId("ca"))
 PAIR = MutualBinding(server=(CertId("rsa"), CertId("ecc")), ca=CertId("ca"))
 
 
-@pytest.mark.parametrize("check", [CHECK, replace(CHECK, domain=""), replace(CHECK, enabled=False)])
+GRPC = replace(CHECK, protocol="GRPC")
+
+
+@pytest.mark.parametrize(
+    "check",
+    [CHECK, replace(CHECK, domain=""), replace(CHECK, enabled=False), replace(CHECK, protocol="HTTPS"), GRPC],
+)
 @pytest.mark.parametrize("binding", [BINDING, None])
 def test_a_rule_that_was_written_reads_back_as_wanted(
     check: HealthCheck, binding: MutualBinding | None
@@ -68,6 +84,17 @@ def test_a_rule_that_was_written_reads_back_as_wanted(
     assert (seen.scheduler, seen.backend_protocol, seen.session_seconds) == ("IP_HASH", "HTTPS", 60)
     assert check.is_met_by(seen.health_check)
     assert (seen.tls is not None and seen.tls.is_exactly(BINDING)) == (binding is not None)
+
+
+def test_a_grpc_probe_leaves_out_what_only_http_has_and_is_met_whatever_the_cloud_shows_for_it() -> None:
+    written: Any = shapes.write_health_check(GRPC)
+    assert written["CheckType"] == "GRPC"
+    assert not written.keys() & {"HttpCode", "HttpCheckMethod"}
+    shown = replace(GRPC, method="", codes=frozenset())
+    assert GRPC.is_met_by(shown)
+    assert not replace(GRPC, path="/other").is_met_by(shown)
+    assert not replace(CHECK, protocol="HTTP").is_met_by(GRPC)
+    assert replace(CHECK, protocol="HTTP").is_met_by(CHECK)
 
 
 def test_a_binding_is_written_whole() -> None:
@@ -196,3 +223,27 @@ def test_a_load_balancer_shows_both_kinds_of_address_and_its_tags() -> None:
 def test_an_unknown_verdict_about_health_is_unknown() -> None:
     assert shapes.read_health({"HealthStatusDetail": "New"})[3] is TargetHealth.UNKNOWN
     assert shapes.read_health({"HealthStatusDetail": "Alive"})[3] is TargetHealth.ALIVE
+
+
+def test_a_certificate_is_described_in_our_words_and_in_utc() -> None:
+    seen = shapes.read_described(
+        {
+            "CertificateType": "SVR",
+            "Status": 1,
+            "Domain": "API.acme.example",
+            "SubjectAltName": ["*.shop.example", "api.acme.example"],
+            "CertBeginTime": "2026-11-24 02:00:00",
+            "CertEndTime": "2027-11-24 01:59:59",
+        }
+    )
+    assert (seen.kind, seen.state) == (CertificateKind.SERVER, CertificateState.ISSUED)
+    assert seen.names == ("api.acme.example", "*.shop.example")
+    assert seen.not_before == datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
+    assert seen.not_after == datetime(2027, 11, 23, 17, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("body", [{}, {"Status": 4, "CertEndTime": "0000-00-00 00:00:00", "Domain": None}])
+def test_a_certificate_that_was_never_issued_has_no_end_and_no_names(body: dict[str, object]) -> None:
+    seen = shapes.read_described(body)
+    assert (seen.kind, seen.state) == (None, CertificateState.NOT_ISSUED)
+    assert (seen.names, seen.not_before, seen.not_after) == ((), None, None)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders import NOW, domain_manifest, listener
+from builders import NOW, domain_manifest, listener, slots_with_secrets
 from unit.ledgers import entry
 from unit.lineages import BUNDLE, CROSS_SIGN, SAME_KEY, begun, first, rotated
 
@@ -17,7 +17,6 @@ from mtls_operator.core import dependants
 from mtls_operator.core.cluster import Request
 from mtls_operator.core.ledger import Entry
 from mtls_operator.core.lineage import Lineage
-from mtls_operator.core.server_cert import slots
 
 CLIENTS = ObjectRef("edge", "clients")
 ONE = first()
@@ -149,7 +148,7 @@ def test_listeners_are_waited_for_until_they_serve_with_a_new_certificate(
 
 def test_every_domain_of_a_listener_counts() -> None:
     first_domain, second_domain = (
-        server(number, secret=slot.secret.name) for number, slot in enumerate(slots(SNI))
+        server(number, secret=slot.secret.name) for number, slot in enumerate(slots_with_secrets(SNI))
     )
     renewed = replace(first_domain, serial="99", generation=2)
     entries = [first_domain, second_domain, renewed]

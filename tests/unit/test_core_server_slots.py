@@ -4,7 +4,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import FAST_KEY, NOW, Manifest, domain_manifest, listener, node, route_manifest, service
+from builders import (
+    FAST_KEY,
+    NOW,
+    Manifest,
+    domain_manifest,
+    listener,
+    node,
+    route_manifest,
+    service,
+    slots_with_secrets,
+)
 
 from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core.actions import Tls
@@ -44,15 +54,17 @@ def test_with_sni_off_one_certificate_names_all_domains() -> None:
 
 
 def test_with_sni_on_each_domain_has_its_own_and_its_own_authority() -> None:
-    first, second = slots(listener("api", A, {**B, "tls": PARTNERS}, sni=True))
+    first, second = slots_with_secrets(listener("api", A, {**B, "tls": PARTNERS}, sni=True))
     assert (first.domain, first.names, first.admits.name) == ("a.example", ("a.example",), "clients")
     assert (second.domain, second.admits) == ("b.example", ObjectRef("platform", "partners"))
     assert first.secret != second.secret
 
 
 def test_a_domains_secret_does_not_depend_on_its_place() -> None:
-    forwards = {slot.domain: slot.secret for slot in slots(listener("api", A, B, sni=True))}
-    assert forwards == {slot.domain: slot.secret for slot in slots(listener("api", B, A, sni=True))}
+    forwards = {slot.domain: slot.secret for slot in slots_with_secrets(listener("api", A, B, sni=True))}
+    assert forwards == {
+        slot.domain: slot.secret for slot in slots_with_secrets(listener("api", B, A, sni=True))
+    }
 
 
 def test_a_second_certificate_is_for_the_same_names_in_a_secret_of_its_own() -> None:
@@ -94,7 +106,7 @@ def test_a_domain_that_names_a_source_of_its_own_replaces_the_listeners() -> Non
     domains = [A, {**B, "tls": {"serverCertificate": {"secretRef": {"name": "b"}}}}]
     domains.append(domain_manifest("c.example", tls={"serverCertificate": {"issue": {}}}))
     seen = listener("api", *domains, sni=True, tls=tls(secretRef={"name": "a"}))
-    assert [slot.secret.name[:10] for slot in slots(seen)] == ["a", "b", "api-server"]
+    assert [slot.secret.name[:10] for slot in slots_with_secrets(seen)] == ["a", "b", "api-server"]
     assert referenced_secrets(seen) == {ObjectRef("edge", "a"), ObjectRef("edge", "b")}
 
 

@@ -5,13 +5,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders import FAST_KEY, Manifest, authority_manifest, domain_manifest, listener_manifest, node
+from builders import (
+    FAST_KEY,
+    Manifest,
+    authority_manifest,
+    domain_manifest,
+    listener_manifest,
+    node,
+    slots_with_secrets,
+)
 from unit.fakes.world import BALANCER, World
 
 from mtls_operator.api.meta import RENEW_ANNOTATION, Kind, ObjectRef
 from mtls_operator.core.cloud import CertId, CertificateKind, Listener, TlsBinding
 from mtls_operator.core.leaf import read_leaf
-from mtls_operator.core.server_cert import slots
 
 LISTENER = Kind.MUTUAL_TLS_LISTENER
 FIRST, SECOND = ObjectRef("edge", "api-server"), ObjectRef("edge", "api-server-rsa")
@@ -53,7 +60,7 @@ def uploaded(world: World) -> dict[str, CertId]:
 def stored(world: World) -> list[str]:
     """Return the fingerprints of all certificates that the listener's Secrets hold, slot by slot."""
     (listener,) = world.view.listeners()
-    found = [read_leaf(world.kube.secrets[slot.secret]) for slot in slots(listener)]
+    found = [read_leaf(world.kube.secrets[slot.secret]) for slot in slots_with_secrets(listener)]
     return [leaf.facts.fingerprint_sha256 for leaf in found if leaf is not None]
 
 
@@ -74,7 +81,7 @@ async def test_both_are_issued_uploaded_and_bound_the_primary_one_first(sni: boo
     assert [tls.server for tls in bindings(world)] == pairs
     algorithms = [
         leaf.facts.key.algorithm
-        for slot in slots(next(iter(world.view.listeners())))
+        for slot in slots_with_secrets(next(iter(world.view.listeners())))
         if (leaf := read_leaf(world.kube.secrets[slot.secret])) and leaf.facts.key
     ]
     assert algorithms == ["ECDSA", "RSA"] * len(pairs)

@@ -17,7 +17,7 @@ from mtls_operator.api.listener_tls import (
     EffectiveIssue,
     ListenerTls,
     effective_issue,
-    effective_secret,
+    effective_source,
 )
 from mtls_operator.api.meta import Kind, ObjectRef
 from mtls_operator.api.model import ApiModel
@@ -79,7 +79,12 @@ class Domain(ApiModel):
             "a wildcard or regular-expression domain cannot be probed: "
             "set healthCheck.domain of every route, or healthCheck.enabled: false",
             ".routes",
-        )
+        ),
+        Rule(
+            "self.http2 || !self.routes.exists(r, r.backendProtocol == 'GRPC')",
+            "backendProtocol GRPC needs http2: true on its domain",
+            ".http2",
+        ),
     )
 
     domain: DomainName
@@ -93,13 +98,21 @@ class Domain(ApiModel):
     routes: Annotated[tuple[Route, ...], Field(min_length=1, max_length=50), map_by("path")]
     """The paths and where their requests go."""
 
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it stands for many domains: a wildcard or a regular expression."""
+        return "*" in self.domain or self.domain.startswith("~")
+
 
 _NOT_CERTIFIABLE: Final = "(d.domain.startsWith('~') || d.domain.endsWith('*'))"
 _OWN: Final = "d.?tls.?serverCertificate"
 _INHERITED: Final = "self.?tls.?serverCertificate"
-_IS_ISSUED: Final = (
-    f"({_OWN}.?issue.hasValue() || !({_OWN}.?secretRef.hasValue() || {_INHERITED}.?secretRef.hasValue()))"
+_IS_ELSEWHERE: Final = " || ".join(
+    f"{level}.?{source}.hasValue()"
+    for level in (_OWN, _INHERITED)
+    for source in ("secretRef", "cloudCertificateId")
 )
+_IS_ISSUED: Final = f"({_OWN}.?issue.hasValue() || !({_IS_ELSEWHERE}))"
 
 
 def _is_ecdsa(field: str) -> str:
@@ -116,13 +129,16 @@ _HAS_ADDITIONAL: Final = (
 )
 
 
+_MOVE_PAGE: Final = "See docs/how-to/move-a-listener.md."
+
+
 class ListenerSpec(ApiModel):
     """The listener that is wanted."""
 
     model_config = carries(
-        immutable("loadBalancer", "Make another listener."),
-        immutable("port", "Make another listener."),
-        immutable("sni", "Make another listener on another port."),
+        immutable("loadBalancer", f"Make another listener there, and move. {_MOVE_PAGE}"),
+        immutable("port", f"Make another listener on the other port, and move. {_MOVE_PAGE}"),
+        immutable("sni", f"Make another listener on another port, and move. {_MOVE_PAGE}"),
         Rule(
             "self.domains.filter(d, d.default).size() <= 1",
             "at most one domain can be the default",
@@ -143,7 +159,7 @@ class ListenerSpec(ApiModel):
         Rule(
             f"!self.domains.exists(d, {_NOT_CERTIFIABLE} && {_IS_ISSUED})",
             "serverCertificate.issue cannot serve a regular-expression domain, nor one that ends in '*': "
-            "no certificate can carry such a name; use serverCertificate.secretRef",
+            "no certificate can carry such a name; use serverCertificate.secretRef or cloudCertificateId",
             ".domains",
         ),
         Rule(
@@ -215,14 +231,18 @@ class MutualTLSListener(Resource):
     def issue_for(self, domain: Domain | None = None) -> EffectiveIssue:
         """Return how the server certificate of a domain is made, with what the domain inherits.
 
-        It counts where `server_secret_for` returns None.
+        It counts where `server_secret_for` and `cloud_certificate_for` return None.
         """
         return effective_issue(self.spec.tls, domain.tls if domain else None)
 
     def server_secret_for(self, domain: Domain | None = None) -> ObjectRef | None:
-        """Return the Secret of others that holds a domain's server certificate, None where it is issued."""
-        named = effective_secret(self.spec.tls, domain.tls if domain else None)
+        """Return the Secret of others that holds a domain's server certificate, None where none does."""
+        named = effective_source(self.spec.tls, domain.tls if domain else None).secret_ref
         return ObjectRef(self.metadata.namespace, named.name) if named else None
+
+    def cloud_certificate_for(self, domain: Domain | None = None) -> str | None:
+        """Return the id of a domain's server certificate where the cloud has it already, else None."""
+        return effective_source(self.spec.tls, domain.tls if domain else None).cloud_certificate_id
 
     def server_issuer_for(self, domain: Domain | None = None) -> ObjectRef:
         """Return the authority that signs the server certificate of a domain, the admitted one by default.

@@ -24,7 +24,12 @@ from mtls_operator.api.subject import (
 from mtls_operator.api.timing import POSITIVE
 
 DEFAULT_DURATION: Final = timedelta(hours=2160)
-_ONE_SOURCE: Final = at_most_one_of("issue", "secretRef")
+_ONE_SOURCE: Final = at_most_one_of("issue", "secretRef", "cloudCertificateId")
+CloudCertificateId = Annotated[
+    str,
+    Field(max_length=64),
+    Rule("self.matches('^[A-Za-z0-9_-]+$')", "must be the id of a certificate in the cloud such as LtIaSxlb"),
+]
 
 
 class Issue(ApiModel):
@@ -64,6 +69,8 @@ class ServerCertificate(ApiModel):
     """An authority of the cluster signs it, for the domains of the listener."""
     secret_ref: SecretRef | None = None
     """Somebody else keeps it in a Secret, such as cert-manager; every renewal is taken up."""
+    cloud_certificate_id: CloudCertificateId | None = None
+    """Its id, when the cloud has it already. It is never uploaded, renewed or deleted."""
 
 
 class ListenerTls(ApiModel):
@@ -108,6 +115,8 @@ class DomainServerCertificate(ApiModel):
     """An authority of the cluster signs it, for this domain."""
     secret_ref: SecretRef | None = None
     """Somebody else keeps it in a Secret of the listener's namespace."""
+    cloud_certificate_id: CloudCertificateId | None = None
+    """Its id, when the cloud has it already. It is never uploaded, renewed or deleted."""
 
 
 class DomainTls(ApiModel):
@@ -163,12 +172,13 @@ def _second_key(algorithm: KeyAlgorithm | None, first: PrivateKey) -> PrivateKey
     return PrivateKey(algorithm=algorithm, size=default_size(algorithm))
 
 
-def effective_secret(listener: ListenerTls, domain: DomainTls | None) -> SecretRef | None:
-    """Return the Secret that holds a domain's server certificate, None where it is issued.
+def effective_source(
+    listener: ListenerTls, domain: DomainTls | None
+) -> ServerCertificate | DomainServerCertificate:
+    """Return where a domain's server certificate comes from.
 
     A domain that names a source of its own replaces the listener's.
     """
     own = _own(domain)
-    if own.issue is not None or own.secret_ref is not None:
-        return own.secret_ref
-    return listener.server_certificate.secret_ref
+    named = (own.issue, own.secret_ref, own.cloud_certificate_id)
+    return listener.server_certificate if named == (None, None, None) else own

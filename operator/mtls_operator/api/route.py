@@ -41,6 +41,7 @@ class BackendProtocol(StrEnum):
 
     HTTP = "HTTP"
     HTTPS = "HTTPS"
+    GRPC = "GRPC"
 
 
 class ProbeMethod(StrEnum):
@@ -61,7 +62,7 @@ class StatusClass(StrEnum):
 
 
 class HealthCheck(ApiModel):
-    """How the load balancer finds out which backends work."""
+    """How the load balancer finds out which backends work: by the route's backendProtocol."""
 
     model_config = carries(is_shorter("timeout", "interval"))
 
@@ -72,7 +73,7 @@ class HealthCheck(ApiModel):
     path: ProbePath = "/"
     """The path to ask for."""
     method: ProbeMethod = ProbeMethod.HEAD
-    """HEAD or GET."""
+    """HEAD or GET. Has no effect with backendProtocol GRPC."""
     interval: Annotated[Duration, between("2s", "300s")] = timedelta(seconds=5)
     """The time between two probes, 2s to 300s."""
     timeout: Annotated[Duration, between("2s", "60s")] = timedelta(seconds=2)
@@ -85,7 +86,8 @@ class HealthCheck(ApiModel):
         StatusClass.SUCCESS,
         StatusClass.REDIRECTION,
     )
-    """The answers that count as a success: 1xx, 2xx, 3xx, 4xx, 5xx."""
+    """The answers that count as a success: 1xx, 2xx, 3xx, 4xx, 5xx. With backendProtocol GRPC it is the
+    load balancer's default alone: status 12, which a server gives for a method that it does not have."""
 
 
 ServiceName = Annotated[
@@ -143,7 +145,7 @@ class Route(ApiModel):
     scheduler: Scheduler = Scheduler.WRR
     """WRR (round robin by weight), LEAST_CONN or IP_HASH."""
     backend_protocol: BackendProtocol = BackendProtocol.HTTP
-    """HTTP or HTTPS. The backends' certificates are not verified."""
+    """HTTP, HTTPS or GRPC, which needs http2. The backends' certificates are not verified."""
     health_check: HealthCheck = HealthCheck()
     """How the load balancer finds out which backends work."""
     session_persistence: Annotated[Duration, between("30s", "86400s", or_zero=True)] = OFF

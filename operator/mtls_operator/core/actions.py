@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from mtls_operator.core.cloud import Fingerprint, InCloud
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mtls_operator.core.cloud import (
         CertId,
         Endpoint,
-        Fingerprint,
         HealthCheck,
         ListenerId,
         LocationId,
         MutualBinding,
+        Shown,
         Target,
     )
 
@@ -50,11 +54,16 @@ class Tls:
         server: one server certificate, or two of different key algorithms, the primary one first.
     """
 
-    server: tuple[Fingerprint, ...]
+    server: tuple[Shown, ...]
     ca: CertId
 
+    @property
+    def uploads(self) -> tuple[Fingerprint, ...]:
+        """The server certificates that the operator uploads itself."""
+        return tuple(shown for shown in self.server if not isinstance(shown, InCloud))
+
     def __str__(self) -> str:
-        listed = " and ".join(f"{fingerprint[:16]}…" for fingerprint in self.server)
+        listed = " and ".join(s.id if isinstance(s, InCloud) else f"{s[:16]}…" for s in self.server)
         return f"server certificate{'s' if len(self.server) > 1 else ''} {listed} with CA {self.ca}"
 
 
@@ -195,13 +204,36 @@ class ChangeDomain:
     make_default: bool = False
 
     def __str__(self) -> str:
-        parts = []
-        if self.tls:
-            parts.append(f"bind {self.tls}")
-        if self.http2 is not None:
-            parts.append(f"switch HTTP/2 {'on' if self.http2 else 'off'}")
-        if self.make_default:
-            parts.append("make it the default domain")
+        parts = _domain_parts(self.tls, self.http2, self.make_default)
+        return f"domain {self.domain}: " + ", ".join(parts)
+
+
+def _domain_parts(tls: Tls | None, http2: bool | None, make_default: bool) -> Iterator[str]:  # noqa: FBT001
+    if tls:
+        yield f"bind {tls}"
+    if http2 is not None:
+        yield f"switch HTTP/2 {'on' if http2 else 'off'}"
+    if make_default:
+        yield "make it the default domain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameDomain:
+    """Give a domain another name; its rules and targets stay.
+
+    Its certificates come in the same change where SNI is on, since those of the earlier name do not fit.
+    """
+
+    stage: ClassVar[Stage] = Stage.RULES
+    listener: ListenerId
+    domain: str
+    name: str
+    tls: Tls | None
+    http2: bool | None = None
+    make_default: bool = False
+
+    def __str__(self) -> str:
+        parts = [f"rename it to {self.name}", *_domain_parts(self.tls, self.http2, self.make_default)]
         return f"domain {self.domain}: " + ", ".join(parts)
 
 
@@ -302,6 +334,7 @@ Action = (
     | BindListener
     | CreateRules
     | ChangeDomain
+    | RenameDomain
     | ChangeRule
     | DeleteRules
     | RegisterTargets

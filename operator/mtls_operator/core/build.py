@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mtls_operator.api.listener import Domain, MutualTLSListener
-    from mtls_operator.api.route import HealthCheck, Route
+    from mtls_operator.api.route import Route
     from mtls_operator.core.actions import Tls
     from mtls_operator.core.backends import Selection
     from mtls_operator.core.cluster import Node, Service
@@ -135,27 +135,32 @@ def _domain(
         default=domain == listener.spec.default_domain(),
         http2=domain.http2,
         tls=bindings[domain.domain] if listener.spec.sni else None,
-        routes=tuple(_route(route, select(domain, route)) for route in domain.routes),
+        routes=tuple(_route(domain, route, select(domain, route)) for route in domain.routes),
     )
 
 
-def _route(route: Route, selection: Selection) -> DesiredRoute:
+def _route(domain: Domain, route: Route, selection: Selection) -> DesiredRoute:
     return DesiredRoute(
         path=route.path,
         scheduler=route.scheduler.value,
         backend_protocol=route.backend_protocol.value,
         session_seconds=int(route.session_persistence.total_seconds()),
-        health_check=_health_check(route.health_check),
+        health_check=_health_check(domain, route),
         targets=selection.targets,
         left_out=selection.eligible - len(selection.targets),
         shortage=selection.shortage,
     )
 
 
-def _health_check(check: HealthCheck) -> cloud.HealthCheck:
+def _health_check(domain: Domain, route: Route) -> cloud.HealthCheck:
+    """Return the check with what the cloud would choose itself said out.
+
+    It chooses when the rule is made, and keeps to that when the domain or the protocol changes.
+    """
+    check = route.health_check
     return cloud.HealthCheck(
         enabled=check.enabled,
-        domain=check.domain or "",
+        domain=check.domain or ("" if domain.is_pattern else domain.domain),
         path=check.path,
         method=check.method.value,
         interval=int(check.interval.total_seconds()),
@@ -163,4 +168,5 @@ def _health_check(check: HealthCheck) -> cloud.HealthCheck:
         healthy_threshold=check.healthy_threshold,
         unhealthy_threshold=check.unhealthy_threshold,
         codes=frozenset(code.value for code in check.codes),
+        protocol=route.backend_protocol.value,
     )

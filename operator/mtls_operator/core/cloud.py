@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NewType
+from typing import TYPE_CHECKING, Final, NewType, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 LoadBalancerId = NewType("LoadBalancerId", str)
 ListenerId = NewType("ListenerId", str)
@@ -20,6 +21,16 @@ CertId = NewType("CertId", str)
 Fingerprint = NewType("Fingerprint", str)
 """SHA-256 of the DER certificate, and of those that are sent with it; lower-case hexadecimal."""
 
+
+@dataclass(frozen=True, slots=True)
+class InCloud:
+    """A server certificate that somebody else put into the cloud: shown, never uploaded nor deleted."""
+
+    id: CertId
+
+
+Shown: TypeAlias = Fingerprint | InCloud
+"""A server certificate to show: an upload of ours by what it is, or somebody else's by its id."""
 
 MOST_SERVER_CERTIFICATES: Final = 2
 """Of a listener or domain: one for each key algorithm, RSA and ECDSA (API: MultiCertInfo)."""
@@ -94,6 +105,10 @@ class MutualBinding:
             raise ValueError(f"a binding has one server certificate or two, not {len(self.server)}")
 
 
+GRPC: Final = "GRPC"
+"""The protocol to backends whose probes have neither method nor status code (API: HealthCheck)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
     """How a rule probes its targets; times in seconds."""
@@ -109,6 +124,13 @@ class HealthCheck:
     unhealthy_threshold: int
     codes: frozenset[str]
     """Classes that count as healthy: `1xx` … `5xx`."""
+    protocol: str = ""
+    """What the probe speaks; empty = the cloud's choice, which is what it speaks to the backends."""
+
+    @property
+    def is_http(self) -> bool:
+        """Whether a probe is a request with a method and an answer with a status code."""
+        return self.protocol != GRPC
 
     def is_met_by(self, actual: HealthCheck) -> bool:
         """Tell whether `actual` does what this one asks for; what we leave to the cloud is not compared."""
@@ -116,20 +138,17 @@ class HealthCheck:
             return not actual.enabled
         if self.domain and self.domain != actual.domain:
             return False
-        return _without_domain(self) == _without_domain(actual)
+        # Older rules are said to be shown without a protocol.
+        if self.protocol and actual.protocol not in ("", self.protocol):
+            return False
+        return self._timing() == actual._timing() and (not self.is_http or self._http() == actual._http())
 
+    def _timing(self) -> tuple[object, ...]:
+        thresholds = (self.healthy_threshold, self.unhealthy_threshold)
+        return (self.enabled, self.path, self.interval, self.timeout, *thresholds)
 
-def _without_domain(check: HealthCheck) -> tuple[object, ...]:
-    return (
-        check.enabled,
-        check.path,
-        check.method.upper(),
-        check.interval,
-        check.timeout,
-        check.healthy_threshold,
-        check.unhealthy_threshold,
-        check.codes,
-    )
+    def _http(self) -> tuple[object, ...]:
+        return (self.method.upper(), self.codes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -185,6 +204,11 @@ class Rule:
     tls: TlsBinding | None
     targets: tuple[Target, ...] = ()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the domain itself refuses nobody; what counts where SNI is on."""
+        return self.tls is None or not (self.tls.mutual and self.tls.required)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
@@ -217,6 +241,35 @@ class CloudCertificate:
     fingerprint: Fingerprint
     owner: CertificateOwner
     copy_of: CertId | None = None
+
+
+class CertificateState(StrEnum):
+    """What the certificate service says about a certificate, in words for a message."""
+
+    UNDER_REVIEW = "under review"
+    ISSUED = "issued"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    NOT_ISSUED = "not issued"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribedCertificate:
+    """Any certificate of the account as the cloud describes it; its text and key are not asked for.
+
+    Attributes:
+        kind: None for one that is neither a server's nor a CA's.
+        names: the domain names that it is good for.
+        not_before: None for one that was not issued, as is `not_after`.
+    """
+
+    kind: CertificateKind | None
+    state: CertificateState
+    names: tuple[str, ...]
+    not_before: datetime | None
+    not_after: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from mtls_operator.core.cloud import InCloud
 from mtls_operator.core.cloud_quota import NO_QUOTAS
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         HealthCheck,
         Listener,
         LocationId,
+        Shown,
         Target,
         TlsBinding,
     )
@@ -103,6 +105,7 @@ class ObservedListener:
     Attributes:
         listener: ours, with its rules and targets; None when there is none.
         uploads: our server certificates in the cloud.
+        former_domains: those that the last pass reported: of what the manifest has no more, these were ours.
         unused: our uploads for this object that nothing uses any more.
         draining_since: since when a target that should go has had weight 0.
         serving: the targets that get traffic, by the cloud's health check; asked only when a target
@@ -117,6 +120,7 @@ class ObservedListener:
     listener: Listener | None
     uploads: Mapping[Fingerprint, CertId]
     unused: tuple[CertId, ...] = ()
+    former_domains: frozenset[str] = frozenset()
     draining_since: Mapping[tuple[LocationId, Endpoint], datetime] = field(default_factory=dict)
     serving: frozenset[tuple[LocationId, Endpoint]] = frozenset()
     neighbours: int = 0
@@ -128,3 +132,7 @@ class ObservedListener:
         """Tell whether nobody gets in without a certificate of this CA, whichever copy is bound."""
         bound = binding.ca_certificate_id
         return bound is not None and binding.admits_only(bound) and ca in (bound, self.copies.get(bound))
+
+    def id_of(self, shown: Shown) -> CertId | None:
+        """Return the cloud's id of a server certificate, None for one that is not uploaded yet."""
+        return shown.id if isinstance(shown, InCloud) else self.uploads.get(shown)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.core.actions import AdoptListener
-from mtls_operator.core.cloud import CertificateKind
+from mtls_operator.core.cloud import CertificateKind, InCloud
 from mtls_operator.core.listener_plan import plan_listener
 from mtls_operator.core.ownership import upload_owner
 
@@ -151,7 +151,8 @@ def _as_ours(
         return None
     known = dict(copies.servers)
     if copies.renewed.issuperset(current.server) and len(current.server) == len(wanted.server):
-        known |= dict(zip(current.server, wanted.server, strict=True))
+        pairs = zip(current.server, wanted.server, strict=True)
+        known |= {old: shown for old, shown in pairs if not isinstance(shown, InCloud)}
         ids |= {fingerprint: ids.get(fingerprint, old) for old, fingerprint in known.items()}
     server = tuple(ids[known[one]] if one in known else one for one in current.server)
     ca = current.ca_certificate_id
@@ -192,7 +193,7 @@ def _tls_facts(which: str, wanted: Tls, current: TlsBinding | None, alike: Obser
             f"{which} admits the clients of CA certificate {current.ca_certificate_id}, which is not seen to "
             f"hold the same as {wanted.ca} of the manifest's authority; if it does, bind {wanted.ca} instead"
         )
-    ids = {alike.uploads.get(fingerprint) for fingerprint in wanted.server}
+    ids = {alike.id_of(shown) for shown in wanted.server}
     others = [one for one in current.server if one not in ids]
     if others or len(current.server) != len(wanted.server):
         shown = ", ".join(others or current.server)

@@ -10,6 +10,7 @@
     domain/path        none                            create the rule
     domain/path        other scheduler, check, …       change the rule in place
     none               a rule                          delete it, after targets; at once if it is open
+    domain             its former name                 rename it (core.domain_rename)
     target             none / other weight             bind / set weight
     none               a target                        weight 0, wait drainPeriod, unbind
     no target at all   some                            leave them (an empty selection is a mistake)
@@ -21,15 +22,17 @@ reached only when a read shows everything before it done.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtls_operator.core import actions
 from mtls_operator.core.actions import NewRule, Plan
 from mtls_operator.core.cloud import MOST_SERVER_CERTIFICATES, MutualBinding
+from mtls_operator.core.domain_rename import find_renames, rename_actions, renamed
 from mtls_operator.core.target_plan import plan_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from mtls_operator.core.actions import Action, Tls
@@ -43,9 +46,17 @@ def plan_listener(desired: DesiredListener, observed: ObservedListener, now: dat
     if observed.listener is None:
         found += _creation(desired)
     else:
-        found += _listener_changes(desired, observed, observed.listener)
-        found += _domain_changes(desired, observed, observed.listener)
-        found += _rule_changes(desired, observed.listener)
+        renames = find_renames(desired, observed)
+        found += rename_actions(observed.listener, renames)
+        listener = renamed(observed.listener, renames)
+        observed = replace(observed, listener=listener)
+        found += _listener_changes(desired, observed, listener)
+        kept = [domain for domain in desired.domains if domain not in renames.values()]
+        changes = list(_domain_changes(kept, observed, listener))
+        found += [change for change in changes if not _ends_http2(change)]
+        found += _rule_changes(desired, listener)
+        # Last, since a rule that speaks gRPC needs it until it speaks something else.
+        found += [change for change in changes if _ends_http2(change)]
     found += plan_targets(desired, observed, now)
     found += [actions.DeleteCertificate(certificate=certificate) for certificate in observed.unused]
     return Plan(tuple(sorted(found, key=lambda action: action.stage)))
@@ -89,7 +100,7 @@ def _binding(server: tuple[CertId, ...], ca: CertId) -> MutualBinding | None:
 
 
 def _uploads(desired: DesiredListener, observed: ObservedListener) -> Iterator[Action]:
-    wanted = dict.fromkeys(fingerprint for tls in desired.bindings() for fingerprint in tls.server)
+    wanted = dict.fromkeys(fingerprint for tls in desired.bindings() for fingerprint in tls.uploads)
     for fingerprint in wanted:
         if fingerprint not in observed.uploads:
             yield actions.UploadServerCertificate(
@@ -121,9 +132,9 @@ def _listener_changes(
 
 
 def _domain_changes(
-    desired: DesiredListener, observed: ObservedListener, listener: Listener
+    domains: Iterable[DesiredDomain], observed: ObservedListener, listener: Listener
 ) -> Iterator[Action]:
-    for domain in desired.domains:
+    for domain in domains:
         rule = next((rule for rule in listener.rules if rule.domain == domain.name), None)
         if rule is None:
             continue
@@ -148,6 +159,10 @@ def _domain_change(
         )
 
 
+def _ends_http2(change: Action) -> bool:
+    return isinstance(change, actions.ChangeDomain) and change.http2 is False
+
+
 def _closing(wanted: Tls, current: TlsBinding | None, observed: ObservedListener) -> MutualBinding | None:
     """Return the binding that closes an open door at once, None when it is shut or cannot be shut yet.
 
@@ -164,7 +179,7 @@ def _closing(wanted: Tls, current: TlsBinding | None, observed: ObservedListener
 
 def _uploaded(wanted: Tls, observed: ObservedListener) -> tuple[CertId, ...]:
     """Return the wanted server certificates that the cloud has, in their order."""
-    found = (observed.uploads.get(fingerprint) for fingerprint in wanted.server)
+    found = (observed.id_of(shown) for shown in wanted.server)
     return tuple(certificate for certificate in found if certificate is not None)
 
 
@@ -195,7 +210,7 @@ def _rule_changes(desired: DesiredListener, listener: Listener) -> Iterator[Acti
     if missing:
         yield actions.CreateRules(listener=listener.id, rules=tuple(missing))
     surplus = _deletable(desired, listener, kept)
-    strangers = [rule for rule in surplus if desired.sni and _is_open(rule) and not rule.default]
+    strangers = [rule for rule in surplus if desired.sni and rule.is_open and not rule.default]
     yield from _deletion(listener, strangers, actions.Stage.PROTECT)
     yield from _deletion(listener, [r for r in surplus if r not in strangers], actions.Stage.SURPLUS)
 
@@ -208,10 +223,6 @@ def _deletion(listener: Listener, rules: list[Rule], stage: actions.Stage) -> It
             names=tuple(f"{rule.domain}{rule.path}" for rule in rules),
             stage=stage,
         )
-
-
-def _is_open(rule: Rule) -> bool:
-    return rule.tls is None or not (rule.tls.mutual and rule.tls.required)
 
 
 def _deletable(desired: DesiredListener, listener: Listener, kept: set[tuple[str, str]]) -> list[Rule]:

@@ -139,7 +139,8 @@ class Reason(StrEnum):
     CERTIFICATE_NOT_FOUND = "CertificateNotFound"
     """The cloud has no certificate of the id that `cloudCertificateId` names."""
     CERTIFICATE_NOT_USABLE = "CertificateNotUsable"
-    """What `cloudCertificateId` names is no valid server certificate that is good for the domain."""
+    """What `cloudCertificateId` names is no valid server certificate that is good for the domain; what
+    is bound stays bound."""
     CERTIFICATE_QUOTA_EXCEEDED = "CertificateQuotaExceeded"
     """The account may not have more certificates: delete some, or ask for a higher quota."""
     TARGET_QUOTA_EXCEEDED = "TargetQuotaExceeded"

@@ -1,7 +1,8 @@
 """The server certificates of a listener: which there are, and what the Secrets of ours should hold.
 
 Pure. Called by the MutualTLSListener reconciler, and by the handlers for what a listener depends on.
-What a Secret of somebody else must hold is said in `core.referenced_cert`.
+What a Secret of somebody else must hold is said in `core.referenced_cert`, what a certificate that the
+cloud has already must be in `core.existing_cert`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mtls_operator.api.meta import RENEW_ANNOTATION, ObjectRef
+from mtls_operator.core.cloud import CertId
 from mtls_operator.core.cluster import Secret
 from mtls_operator.core.leaf import CA_CRT, RENEWED_BY, TLS_CRT, TLS_KEY, TLS_SECRET, WantedLeaf
 from mtls_operator.core.ownership import owned_labels, owner_of
@@ -70,7 +72,22 @@ class ReferencedSlot:
     secret: ObjectRef
 
 
-Slot: TypeAlias = IssuedSlot | ReferencedSlot
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudSlot:
+    """A place for a server certificate that is in the cloud already.
+
+    Attributes:
+        domain: as in `IssuedSlot`, as are the next two.
+        certificate: its id.
+    """
+
+    domain: str
+    names: tuple[str, ...]
+    admits: ObjectRef
+    certificate: CertId
+
+
+Slot: TypeAlias = IssuedSlot | ReferencedSlot | CloudSlot
 
 
 def slots(listener: MutualTLSListener) -> tuple[Slot, ...]:
@@ -90,6 +107,9 @@ def _slots(listener: MutualTLSListener, domain: Domain | None, names: tuple[str,
     referenced = listener.server_secret_for(domain)
     if referenced is not None:
         return (ReferencedSlot(domain=name, names=names, admits=admits, secret=referenced),)
+    existing = listener.cloud_certificate_for(domain)
+    if existing is not None:
+        return (CloudSlot(domain=name, names=names, admits=admits, certificate=CertId(existing)),)
     issue = listener.issue_for(domain)
     first = IssuedSlot(
         domain=name,
@@ -111,6 +131,13 @@ def referenced_secrets(listener: MutualTLSListener) -> frozenset[ObjectRef]:
     levels: tuple[Domain | None, ...] = listener.spec.domains if listener.spec.sni else (None,)
     found = (listener.server_secret_for(level) for level in levels)
     return frozenset(ref for ref in found if ref is not None)
+
+
+def existing_certificates(listener: MutualTLSListener) -> frozenset[CertId]:
+    """Return the certificates of the cloud that the manifest names and the listener uses."""
+    levels: tuple[Domain | None, ...] = listener.spec.domains if listener.spec.sni else (None,)
+    found = (listener.cloud_certificate_for(level) for level in levels)
+    return frozenset(CertId(certificate) for certificate in found if certificate is not None)
 
 
 def admitted(listener: MutualTLSListener) -> frozenset[ObjectRef]:

@@ -33,10 +33,11 @@ class Round:
 
     def resolve(self, tls: Tls) -> MutualBinding:
         """Return a binding with the ids of what is uploaded."""
-        uploads = self.observed.uploads
-        if any(fingerprint not in uploads for fingerprint in tls.server):
+        found = [self.observed.id_of(shown) for shown in tls.server]
+        known = tuple(certificate for certificate in found if certificate is not None)
+        if len(known) < len(found):
             raise NotReady(Reason.PROGRESSING, "the server certificate is not in the cloud yet")
-        return MutualBinding(server=tuple(uploads[fingerprint] for fingerprint in tls.server), ca=tls.ca)
+        return MutualBinding(server=known, ca=tls.ca)
 
     def listener(self, known: ListenerId | None) -> ListenerId:
         """Return the listener's id; a plan made before it existed does not name it."""
@@ -82,6 +83,16 @@ class Executor:
                     binding=at.resolve(action.tls) if action.tls is not None else None,
                     http2=action.http2,
                     make_default=action.make_default,
+                )
+            case actions.RenameDomain():
+                await self._balancers.change_domain(
+                    lb,
+                    action.listener,
+                    action.domain,
+                    binding=at.resolve(action.tls) if action.tls is not None else None,
+                    http2=action.http2,
+                    make_default=action.make_default,
+                    name=action.name,
                 )
             case actions.ChangeRule():
                 await self._balancers.change_rule(lb, action.listener, action.location, action.rule)

@@ -105,6 +105,7 @@ class Observer:
             quotas=await self._balancers.quotas(balancer.region),
             adopting=other is not None,
             copies=await self._copies(resource, listener, bindings),
+            former_domains=frozenset(domain.domain for domain in resource.status.domains),
         )
         if observed.adopting:
             await self._adoption.require_identical(resource, desired, observed, bindings)
@@ -132,7 +133,7 @@ class Observer:
         own: Sequence[CloudCertificate],
     ) -> tuple[CertId, ...]:
         """Return the uploads of earlier certificates that no load balancer uses any more."""
-        wanted = {fingerprint for tls in desired.bindings() for fingerprint in tls.server}
+        wanted = {fingerprint for tls in desired.bindings() for fingerprint in tls.uploads}
         bound = _bound(listener)
         earlier = [u.id for u in own if u.fingerprint not in wanted and u.id not in bound]
         return tuple([certificate for certificate in earlier if not await self._store.users(certificate)])

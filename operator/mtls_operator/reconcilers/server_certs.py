@@ -1,7 +1,6 @@
-"""The server certificates of a listener: issued and renewed in Secrets of ours, or read from others'.
+"""The server certificates of a listener: issued and renewed in Secrets of ours, or kept by others.
 
-Called by the MutualTLSListener reconciler before it looks at the cloud. A Secret of others is read in
-every pass and never written.
+Called by the MutualTLSListener reconciler before it looks at the listener in the cloud.
 """
 
 from __future__ import annotations
@@ -9,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mtls_operator.core import referenced_cert
+from mtls_operator.core import existing_cert, referenced_cert
 from mtls_operator.core import server_cert as core
 from mtls_operator.core.actions import Tls
-from mtls_operator.core.cloud import CertId, CertificateKind, Fingerprint
+from mtls_operator.core.cloud import CertId, CertificateKind, Fingerprint, InCloud
 from mtls_operator.core.leaf import as_stored, read_leaf, why_issue
 from mtls_operator.core.listener_status import remembered_admissions
 from mtls_operator.core.policy import admits, require_access, require_server_names
@@ -31,12 +30,13 @@ if TYPE_CHECKING:
     from mtls_operator.api.authority import CertificateAuthority
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.api.meta import ObjectRef
-    from mtls_operator.core.cloud import CloudCertificate
+    from mtls_operator.core.cloud import CloudCertificate, Shown
     from mtls_operator.core.cluster import Secret
     from mtls_operator.core.leaf import StoredLeaf, WantedLeaf
     from mtls_operator.core.server_cert import IssuedSlot, Slot
     from mtls_operator.ports import Clock, Kube, Wake
     from mtls_operator.reconcilers.issuing import Issuing
+    from mtls_operator.reconcilers.others_certs import CertificatesOfOthers, Others
     from mtls_operator.reconcilers.signers import Signer, Signers
 
 
@@ -45,6 +45,7 @@ class Material:
     """What is uploaded: texts as the certificate service wants them."""
 
     secret: str
+    fingerprint: Fingerprint
     chain: str
     key: str = field(repr=False)
 
@@ -68,10 +69,16 @@ class Bindings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Certificate:
-    """The certificate for a slot; `due` is when it has to be looked at again."""
+    """The certificate for a slot.
 
-    secret: str
-    leaf: StoredLeaf
+    Attributes:
+        material: what to upload; None for one that the cloud has already.
+        due: when it has to be looked at again.
+    """
+
+    shown: Shown
+    material: Material | None
+    not_after: datetime
     due: datetime
 
 
@@ -106,10 +113,21 @@ class _PassAuthorities:
 
 
 class ServerCertificates:
-    """Issues and renews server certificates."""
+    """Issues and renews server certificates, and takes those that others keep."""
 
-    def __init__(self, kube: Kube, signers: Signers, issuing: Issuing, clock: Clock, wake: Wake) -> None:
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        signers: Signers,
+        issuing: Issuing,
+        others: CertificatesOfOthers,
+        clock: Clock,
+        wake: Wake,
+    ) -> None:
+        """Take the ports, what signs, and what reads the certificates of others."""
         self._kube = kube
+        self._others = others
         self._signers = signers
         self._issuing = issuing
         self._clock = clock
@@ -124,53 +142,44 @@ class ServerCertificates:
 
         Raises:
             NotReady: an authority is missing or not uploaded yet, or a Secret of others is missing.
-            SpecError: access or names are not allowed, or a Secret of others cannot be used.
+            SpecError: access or names are not allowed, or a certificate of others cannot be used.
             OwnershipError: a Secret's name is taken.
         """
         uploaded = {upload.id: upload.fingerprint for upload in uploads if upload.kind is CertificateKind.CA}
         authorities = _PassAuthorities(self._signers, listener.metadata.namespace)
-        referenced = await self._referenced(listener)
+        others = await self._others.read(listener, uploads)
         by_domain: dict[str, Tls] = {}
         material: dict[Fingerprint, Material] = {}
         found: list[_Certificate] = []
         for slot in core.slots(listener):
             ca = await self._admitted(await authorities.get(slot.admits), uploaded)
-            certificate = await self._certificate(listener, slot, authorities, referenced)
-            fingerprint = Fingerprint(chain_fingerprint(certificate.leaf.chain))
+            certificate = await self._certificate(listener, slot, authorities, others)
             first = by_domain[slot.domain].server if slot.domain in by_domain else ()
-            by_domain[slot.domain] = Tls(server=(*first, fingerprint), ca=ca)
-            material[fingerprint] = _material(certificate)
+            by_domain[slot.domain] = Tls(server=(*first, certificate.shown), ca=ca)
+            if certificate.material is not None:
+                material[certificate.material.fingerprint] = certificate.material
             found.append(certificate)
         return Bindings(
             by_domain=by_domain,
             material=material,
-            not_after=min(certificate.leaf.facts.not_after for certificate in found),
+            not_after=min(certificate.not_after for certificate in found),
             renewal=min(certificate.due for certificate in found),
         )
 
-    async def _referenced(self, listener: MutualTLSListener) -> dict[ObjectRef, StoredLeaf]:
-        """Return the certificates in Secrets of others; each is read once, however many domains share it."""
-        now = self._clock.now()
-        return {
-            ref: referenced_cert.read_referenced(ref, await self._kube.get_secret(ref), now)
-            for ref in sorted(core.referenced_secrets(listener))
-        }
-
     async def _certificate(
-        self,
-        listener: MutualTLSListener,
-        slot: Slot,
-        authorities: _PassAuthorities,
-        referenced: Mapping[ObjectRef, StoredLeaf],
+        self, listener: MutualTLSListener, slot: Slot, authorities: _PassAuthorities, others: Others
     ) -> _Certificate:
+        if isinstance(slot, core.CloudSlot):
+            existing = others.in_cloud[slot.certificate]
+            existing_cert.require_names(existing, slot.names)
+            end = existing.not_after
+            return _Certificate(shown=InCloud(slot.certificate), material=None, not_after=end, due=end)
         if isinstance(slot, core.IssuedSlot):
             wanted, stored = await self._issued(listener, slot, authorities)
-            due = stored.renewal_time(wanted)
-        else:
-            stored = referenced[slot.secret]
-            referenced_cert.require_names(slot.secret, stored, slot.names)
-            due = stored.facts.not_after
-        return _Certificate(secret=slot.secret.name, leaf=stored, due=due)
+            return _stored(slot.secret, stored, stored.renewal_time(wanted))
+        stored = others.secrets[slot.secret]
+        referenced_cert.require_names(slot.secret, stored, slot.names)
+        return _stored(slot.secret, stored, stored.facts.not_after)
 
     async def _admitted(
         self, authority: CertificateAuthority, uploaded: Mapping[CertId, Fingerprint]
@@ -255,13 +264,20 @@ class ServerCertificates:
         return as_stored(chain, key, wanted.renew_token)
 
 
-def _material(certificate: _Certificate) -> Material:
+def _stored(secret: ObjectRef, leaf: StoredLeaf, due: datetime) -> _Certificate:
+    material = _material(secret.name, leaf)
+    return _Certificate(
+        shown=material.fingerprint, material=material, not_after=leaf.facts.not_after, due=due
+    )
+
+
+def _material(secret: str, leaf: StoredLeaf) -> Material:
     """Render what was read: whatever else a Secret of others holds stays in the cluster."""
-    key = certificate.leaf.key
-    if key is None:
-        raise NotReady(Reason.PROGRESSING, f"the key in Secret {certificate.secret} is damaged; look again")
+    if leaf.key is None:
+        raise NotReady(Reason.PROGRESSING, f"the key in Secret {secret} is damaged; look again")
     return Material(
-        secret=certificate.secret,
-        chain=normalise_pem(chain_to_pem(certificate.leaf.chain).decode()),
-        key=normalise_pem(key_to_pem(key).decode()),
+        secret=secret,
+        fingerprint=Fingerprint(chain_fingerprint(leaf.chain)),
+        chain=normalise_pem(chain_to_pem(leaf.chain).decode()),
+        key=normalise_pem(key_to_pem(leaf.key).decode()),
     )

@@ -19,6 +19,7 @@ from mtls_operator.core.cloud import (
     CertificateKind,
     CertificateOwner,
     CloudCertificate,
+    DescribedCertificate,
     Endpoint,
     Fingerprint,
     Listener,
@@ -217,10 +218,13 @@ class FakeLoadBalancers:
         binding: MutualBinding | None,
         http2: bool | None,
         make_default: bool,
+        name: str | None = None,
     ) -> None:
         def change(known: Listener) -> Listener:
             if all(r.domain != domain for r in known.rules):
                 raise _refused("ModifyDomainAttributes", errors.CloudNotFound, domain)
+            if name is not None and any(r.domain == name for r in known.rules):
+                raise _refused("ModifyDomainAttributes", errors.AlreadyExists, name)
             if binding is not None and not known.sni:
                 raise _refused("ModifyDomainAttributes", errors.InvalidRequest, "SNI is off")
             mine = {r.id for r in known.rules if r.domain == domain}
@@ -229,11 +233,12 @@ class FakeLoadBalancers:
                 mine,
                 lambda r: replace(
                     r,
+                    domain=name or r.domain,
                     tls=bound(binding) if binding is not None else r.tls,
                     http2=r.http2 if http2 is None else http2,
                 ),
             )
-            return _with_default(changed, domain) if make_default else changed
+            return _with_default(changed, name or domain) if make_default else changed
 
         close = "" if binding is None else "bind "
         self._change(f"{close}domain {domain}", balancer, listener, change)
@@ -317,6 +322,7 @@ class FakeCertificateStore:
         self.uploads: dict[CertId, Upload] = {}
         self.foreign: dict[CertId, str] = {}
         self.names_newest = False
+        self.others: dict[CertId, DescribedCertificate] = {}
 
     async def inventory(self) -> Sequence[CloudCertificate]:
         return [upload.certificate for upload in self.uploads.values()]
@@ -352,6 +358,9 @@ class FakeCertificateStore:
 
     async def authorities_in(self, certificate: CertId) -> int:
         return self.foreign.get(certificate, "").count("BEGIN CERTIFICATE")
+
+    async def describe(self, certificate: CertId) -> DescribedCertificate | None:
+        return self.others.get(certificate)
 
     async def users(self, certificate: CertId) -> Sequence[str]:
         return self._balancers.users_of(certificate)

@@ -21,6 +21,7 @@ from mtls_operator.reconcilers.issuing import Issuing
 from mtls_operator.reconcilers.ledger import Ledger
 from mtls_operator.reconcilers.listener_assembly import assemble_listeners
 from mtls_operator.reconcilers.loop import MakesPasses
+from mtls_operator.reconcilers.others_certs import CertificatesOfOthers
 from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.publication import Publication
 from mtls_operator.reconcilers.revocation import Revocation
@@ -97,10 +98,17 @@ class World:
             view=view,
             balancers=self.balancers,
             store=self.store,
-            certificates=ServerCertificates(kube, signers, issuing, clock, self.woken_up),
             signers=signers,
             access=self.access,
             allow_always=self.allow_always,
+            certificates=ServerCertificates(
+                kube=kube,
+                signers=signers,
+                issuing=issuing,
+                others=CertificatesOfOthers(kube, self.store, clock),
+                clock=clock,
+                wake=self.woken_up,
+            ),
             regions=(REGION,),
             recorder=recorder,
             clock=clock,

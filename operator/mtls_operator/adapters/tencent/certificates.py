@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mtls_operator.adapters.tencent.api import CloudApi
     from mtls_operator.api.model import Json
+    from mtls_operator.core.cloud import DescribedCertificate
 
 CLUSTER_TAG: Final = f"{GROUP}/cluster"
 NAMESPACE_TAG: Final = f"{GROUP}/namespace"
@@ -150,6 +151,17 @@ class CloudCertificates:
         except errors.CloudNotFound:
             return 0
         return len(shapes.texts(reply, "CACommonNames"))
+
+    async def describe(self, certificate: CertId) -> DescribedCertificate | None:
+        """Return what the cloud says of a certificate, whoever put it there; None when there is none.
+
+        Not by DescribeCertificateDetail, which answers with the private key.
+        """
+        body: Json = {"CertificateId": certificate}
+        try:
+            return shapes.read_described(await self._api.read("ssl", _NO_REGION, "DescribeCertificate", body))
+        except errors.CloudNotFound:
+            return None
 
     async def users(self, certificate: CertId) -> Sequence[str]:
         """Return the load balancers that use a certificate, in every region served."""

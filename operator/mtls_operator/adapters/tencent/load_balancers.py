@@ -114,8 +114,7 @@ class CloudLoadBalancers:
         rules: Sequence[tuple[NewRule, MutualBinding | None]],
     ) -> None:
         """Create rules, with their domains' certificates where SNI is on."""
-        body: Json = [shapes.write_rule(rule, binding) for rule, binding in rules]
-        await self._change(balancer, listener, "CreateRule", {"Rules": body})
+        await self._change(balancer, listener, "CreateRule", {"Rules": shapes.write_rules(rules)})
 
     async def change_rule(
         self, balancer: LoadBalancer, listener: ListenerId, location: LocationId, rule: NewRule
@@ -139,9 +138,12 @@ class CloudLoadBalancers:
         binding: MutualBinding | None = None,
         http2: bool | None = None,
         make_default: bool = False,
+        name: str | None = None,
     ) -> None:
-        """Change what a domain's rules share; None leaves a member as it is."""
+        """Change what a domain's rules share, its name included; None leaves a member as it is."""
         body: dict[str, Json] = {"Domain": domain}
+        if name is not None:
+            body["NewDomain"] = name
         if binding is not None:
             body |= shapes.write_binding(binding)
         if http2 is not None:

@@ -7,10 +7,15 @@ empty. What we compare is canonical here: upper-case methods, code masks as sets
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.core.cloud import (
     CertId,
+    CertificateKind,
+    CertificateState,
+    DescribedCertificate,
     Endpoint,
     HealthCheck,
     Listener,
@@ -34,6 +39,20 @@ Body = Mapping[str, object]
 
 _CODES: Final = {"1xx": 1, "2xx": 2, "3xx": 4, "4xx": 8, "5xx": 16}
 _RUNNING: Final = 1
+_KINDS: Final = {"SVR": CertificateKind.SERVER, "CA": CertificateKind.CA}
+# API: Certificates.Status; what is not here is somewhere on its way to being issued.
+_STATES: Final = {
+    0: CertificateState.UNDER_REVIEW,
+    1: CertificateState.ISSUED,
+    2: CertificateState.REFUSED,
+    3: CertificateState.EXPIRED,
+    6: CertificateState.CANCELLED,
+    7: CertificateState.CANCELLED,
+    9: CertificateState.REVOKED,
+    10: CertificateState.REVOKED,
+    14: CertificateState.CANCELLED,
+}
+_CHINA: Final = timezone(timedelta(hours=8))
 
 
 def items(body: Body, key: str) -> tuple[Body, ...]:
@@ -167,11 +186,16 @@ def _read_health_check(body: Body) -> HealthCheck:
         healthy_threshold=number(body, "HealthNum"),
         unhealthy_threshold=number(body, "UnHealthNum"),
         codes=frozenset(name for name, bit in _CODES.items() if mask & bit),
+        protocol=text(body, "CheckType"),
     )
 
 
 def write_health_check(check: HealthCheck) -> Json:
-    """Render a health check; the cloud fills in what is left out."""
+    """Render a health check; the cloud fills in what is left out.
+
+    A gRPC probe has no method, and its own sort of status codes: the cloud's default is 12, which a
+    server gives for a method that it does not have (API: HealthCheck.ExtendedCode).
+    """
     if not check.enabled:
         return {"HealthSwitch": 0}
     rendered: dict[str, Json] = {
@@ -180,13 +204,25 @@ def write_health_check(check: HealthCheck) -> Json:
         "IntervalTime": check.interval,
         "HealthNum": check.healthy_threshold,
         "UnHealthNum": check.unhealthy_threshold,
-        "HttpCode": sum(_CODES[code] for code in check.codes),
         "HttpCheckPath": check.path,
-        "HttpCheckMethod": check.method,
     }
+    if check.is_http:
+        rendered["HttpCode"] = sum(_CODES[code] for code in check.codes)
+        rendered["HttpCheckMethod"] = check.method
     if check.domain:
         rendered["HttpCheckDomain"] = check.domain
+    if check.protocol:
+        rendered["CheckType"] = check.protocol
     return rendered
+
+
+def write_rules(rules: Sequence[tuple[NewRule, MutualBinding | None]]) -> list[Json]:
+    """Render rules to create in one call; only the first of the default domain says that it is that.
+
+    A listener has one default domain, and a call that names it twice may be taken for one of two.
+    """
+    first = next((rule for rule, _ in rules if rule.default), None)
+    return [write_rule(replace(rule, default=rule is first), binding) for rule, binding in rules]
 
 
 def write_rule(rule: NewRule, binding: MutualBinding | None) -> Json:
@@ -198,9 +234,10 @@ def write_rule(rule: NewRule, binding: MutualBinding | None) -> Json:
         "ForwardType": rule.backend_protocol,
         "SessionExpireTime": rule.session_seconds,
         "HealthCheck": write_health_check(rule.health_check),
-        "DefaultServer": rule.default,
         "Http2": rule.http2,
     }
+    if rule.default:
+        rendered["DefaultServer"] = True
     if binding is not None:
         rendered |= write_binding(binding)
     return rendered
@@ -237,3 +274,24 @@ def read_health(body: Body) -> tuple[str, str, int, TargetHealth]:
     known = detail in {health.value for health in TargetHealth}
     health = TargetHealth(detail) if known else TargetHealth.UNKNOWN
     return text(body, "TargetId"), text(body, "IP"), number(body, "Port"), health
+
+
+def read_described(body: Body) -> DescribedCertificate:
+    """Read the description of a certificate; its first name stands in a field of its own (API: Domain)."""
+    names = (text(body, "Domain"), *texts(body, "SubjectAltName"))
+    status = body.get("Status")
+    return DescribedCertificate(
+        kind=_KINDS.get(text(body, "CertificateType")),
+        state=_STATES.get(status if isinstance(status, int) else -1, CertificateState.NOT_ISSUED),
+        names=tuple(dict.fromkeys(name.lower() for name in names if name)),
+        not_before=_time(body, "CertBeginTime"),
+        not_after=_time(body, "CertEndTime"),
+    )
+
+
+def _time(body: Body, key: str) -> datetime | None:
+    """Read a time of the certificate service, which is China's; one that was never set is no time."""
+    try:
+        return datetime.strptime(text(body, key), "%Y-%m-%d %H:%M:%S").replace(tzinfo=_CHINA).astimezone(UTC)
+    except ValueError:
+        return None
