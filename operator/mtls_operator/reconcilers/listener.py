@@ -113,5 +113,5 @@ class ListenerBehaviour:
         """Undo what the object did in the cloud, unless it is to stay there."""
         if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
             return None
-        waiting = await self._teardown.remove(resource)
-        return Result(status=resource.status, outcome=waiting) if waiting is not None else None
+        hindrance = await self._teardown.remove(resource)
+        return Result(status=resource.status, outcome=hindrance) if hindrance is not None else None

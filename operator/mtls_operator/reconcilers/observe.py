@@ -107,6 +107,21 @@ class Observer:
         self._draining[ref] = clocks
         return clocks
 
+    async def observe_leaving(self, resource: MutualTLSListener, balancer: LoadBalancer) -> ObservedListener:
+        """Return our listener with its targets, all of which should go.
+
+        Raises:
+            CloudNotFound: the load balancer or the listener has gone meanwhile.
+        """
+        listener = await self.find(resource, balancer)
+        if listener is None:
+            return ObservedListener(listener=None, uploads={})
+        listener = await self._balancers.with_targets(balancer, listener)
+        leaving = {(rule.id, target.endpoint): target for rule in listener.rules for target in rule.targets}
+        return ObservedListener(
+            listener=listener, uploads={}, draining_since=self._clocks(resource.ref, leaving)
+        )
+
     def is_draining(self, ref: ObjectRef) -> bool:
         """Tell whether a target of the object is being drained."""
         return bool(self._draining.get(ref))

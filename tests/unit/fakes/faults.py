@@ -18,6 +18,7 @@ class Fault(Enum):
     REPLY_LOST = "the effect happens and the answer is lost"
     NOT_ARRIVED = "the answer is lost and nothing happened"
     BUSY = "somebody else's change is under way"
+    THROTTLED = "too many calls"
     TASK_FAILED = "accepted, then not done"
     ACCESS_DENIED = "the policy does not allow it"
 
@@ -30,6 +31,7 @@ _CLOUD: dict[Fault, type[errors.CloudError]] = {
     Fault.REPLY_LOST: errors.ReplyLost,
     Fault.NOT_ARRIVED: errors.ReplyLost,
     Fault.BUSY: errors.Busy,
+    Fault.THROTTLED: errors.Throttled,
     Fault.TASK_FAILED: errors.TaskFailed,
     Fault.ACCESS_DENIED: errors.AccessDenied,
 }
