@@ -118,8 +118,9 @@ def test_a_target_whose_clock_is_not_known_drains_from_now_on() -> None:
 
 
 def test_when_all_have_drained_the_listener_goes() -> None:
-    since = {(WEB, FIRST): DRAIN}
-    assert plan(listener(rule(WEB, (FIRST, 0))), since=since) == TeardownPlan((DELETION,), timedelta())
+    for ago in (DRAIN, 2 * DRAIN):
+        since = {(WEB, FIRST): ago}
+        assert plan(listener(rule(WEB, (FIRST, 0))), since=since) == TeardownPlan((DELETION,), timedelta())
 
 
 @pytest.mark.parametrize("rules", [(), (rule(WEB),)], ids=["no rule", "no target"])

@@ -50,7 +50,7 @@ async def test_all_targets_drain_then_one_call_takes_the_listener_away_and_then_
     assert isinstance(outcome, Waiting)
     assert (outcome.reason, outcome.after) == (Reason.DELETING, DRAIN)
     assert {target.weight for rule in known(world).rules for target in rule.targets} == {0}
-    world.clock.advance(DRAIN)
+    world.clock.advance(DRAIN + timedelta(seconds=1))
     assert await world.reconcile(LISTENER, "api") is None
     certificates = ["DeleteCertificate"] * (2 if sni else 1)
     assert cloud_writes(world, before) == ["set weights on", "DeleteListener", *certificates]

@@ -87,7 +87,7 @@ def _left(
 ) -> timedelta:
     places = [(rule.id, target.endpoint) for rule in listener.rules for target in rule.targets]
     ends = [observed.draining_since.get(place, now) + drain_period for place in places]
-    return max([end - now for end in ends], default=_AT_ONCE)
+    return max([_AT_ONCE, *(end - now for end in ends)])
 
 
 def _stands_open(listener: Listener) -> bool:
