@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mtls_operator.api.subject import DeletionPolicy
 from mtls_operator.core.build import build_listener, listener_name
 from mtls_operator.core.listener_plan import plan_closing
-from mtls_operator.errors import OperatorError
+from mtls_operator.errors import OperatorError, SpecError
 from mtls_operator.reconcilers.passes import Result
 
 if TYPE_CHECKING:
@@ -86,7 +86,11 @@ class ListenerBehaviour:
         except OperatorError:
             await self._close_doors(resource, balancer)
             raise
-        listener = await self._rounds.converge(resource, balancer, desired, bindings)
+        try:
+            listener = await self._rounds.converge(resource, balancer, desired, bindings)
+        except SpecError:
+            await self._close_doors(resource, balancer)
+            raise
         return await self._report.result(resource, balancer, desired, bindings, listener)
 
     async def _close_doors(self, resource: MutualTLSListener, balancer: LoadBalancer) -> None:
@@ -95,7 +99,7 @@ class ListenerBehaviour:
         if listener is None:
             return
         admitted = await self._certificates.admissions(resource)
-        for action in plan_closing(resource.spec.sni, admitted, listener):
+        for action in plan_closing(admitted, listener):
             await self._executor.close(action, balancer)
 
     def _desired(self, resource: MutualTLSListener, bindings: Bindings) -> DesiredListener:

@@ -63,6 +63,7 @@ class FakeLoadBalancers:
         self.balancers: dict[LoadBalancerId, LoadBalancer] = {}
         self.state: dict[ListenerId, tuple[LoadBalancerId, Listener]] = {}
         self.sick: dict[Endpoint, TargetHealth] = {}
+        self.after_look: list[Callable[[], None]] = []
         self.before_register: list[Callable[[Listener, Sequence[RoutedTarget]], None]] = []
 
     # What people do.
@@ -89,6 +90,8 @@ class FakeLoadBalancers:
         return found if found is not None and found.region == region else None
 
     async def listeners(self, balancer: LoadBalancer) -> Sequence[Listener]:
+        for looked in self.after_look:
+            looked()
         return [
             replace(known, rules=tuple(replace(r, targets=()) for r in known.rules))
             for known in self.on(balancer.id)

@@ -49,6 +49,10 @@ def _error(fault: Fault, what: str, *, cloud: bool) -> Exception:
     return _KUBE.get(fault, errors.KubeUnavailable)(f"{what}: {fault.value}")
 
 
+def _nobody() -> None:
+    """Most writes are not interrupted."""
+
+
 class Faults:
     """Shared by all fakes of one world, so that the number of a write means both sides."""
 
@@ -57,6 +61,11 @@ class Faults:
         self.cloud_writes: list[str] = []
         self.watchers: list[Callable[[str], None]] = []
         self._planned: dict[int, Fault] = {}
+        self._interruptions: dict[int, Callable[[], None]] = {}
+
+    def interrupt(self, number: int, act: Callable[[], None]) -> None:
+        """Let somebody act right before the write with this number, counted from the next one."""
+        self._interruptions[len(self.writes) + number] = act
 
     def plan(self, number: int, fault: Fault) -> None:
         """Let the write with this number fail, counted from the next one, which is 0."""
@@ -64,10 +73,12 @@ class Faults:
 
     def clear(self) -> None:
         self._planned.clear()
+        self._interruptions.clear()
 
     @contextmanager
     def write(self, what: str, *, cloud: bool) -> Iterator[None]:
         """Count a write around its effect, and fail when that was planned."""
+        self._interruptions.pop(len(self.writes), _nobody)()
         fault = self._planned.pop(len(self.writes), None)
         self.writes.append(what)
         if cloud:
