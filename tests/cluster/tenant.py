@@ -65,6 +65,7 @@ class Tenant:
             "port": PORT,
             "tls": {"caRef": {"name": "clients"}},
             "domains": [domain(self.world.node_port)],
+            "drainPeriod": "0s",
         }
         return self.create("MutualTLSListener", name, {**usual, **spec})
 

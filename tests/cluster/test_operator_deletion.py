@@ -10,10 +10,18 @@ KIND = "MutualTLSListener"
 AUTHORITY = "CertificateAuthority"
 
 
-def _ready_listener(tenant: Tenant) -> None:
+def _ready_listener(tenant: Tenant, drain: str = "0s") -> None:
     tenant.authority()
-    tenant.listener()
+    tenant.listener(drainPeriod=drain)
     tenant.wait_ready(KIND, "api")
+
+
+def _writes(tenant: Tenant, mark: int) -> list[str]:
+    return [write.split()[0] for write in tenant.world.cloud.writes(mark)]
+
+
+def _gone(tenant: Tenant) -> bool:
+    return tenant.world.kube.find("Namespace", "", tenant.namespace) is None
 
 
 def test_a_listener_takes_its_cloud_objects_and_secrets_with_it(tenant: Tenant) -> None:
@@ -105,15 +113,76 @@ def test_what_is_deleted_while_it_is_made_leaves_nothing_behind(tenant: Tenant, 
     assert tenant.world.cloud.uploads(tenant.namespace) == {}
 
 
-def test_a_namespace_goes_with_everything_in_it(tenant: Tenant) -> None:
-    _ready_listener(tenant)
-    tenant.client_cert()
-    tenant.wait_ready("ClientCert", "payments")
-    kube = tenant.world.kube
-    kube.delete("Namespace", "", tenant.namespace)
-    eventually(
-        lambda: kube.find("Namespace", "", tenant.namespace) is None, within=60, what="the namespace is gone"
+def test_a_listener_is_drained_before_it_goes_with_one_call_for_each_step(tenant: Tenant) -> None:
+    _ready_listener(tenant, drain="2s")
+    mark = tenant.world.cloud.mark()
+    tenant.delete(KIND, "api")
+    said = tenant.wait_reason(KIND, "api", "Deleting")
+    assert said == "its targets have weight 0 for 2s, to finish what they have; then it is deleted"
+    assert set(tenant.world.cloud.weights(tenant.balancer).values()) == {0}
+    tenant.wait_gone(KIND, "api")
+    assert _writes(tenant, mark) == ["BatchModifyTargetWeight", "DeleteListener", "DeleteCertificate"]
+
+
+def test_a_listener_whose_load_balancer_is_gone_goes_as_well(tenant: Tenant) -> None:
+    _ready_listener(tenant, drain="30s")
+    cloud = tenant.world.cloud
+    cloud.change("DeleteLoadBalancer", LoadBalancerIds=[tenant.balancer])
+    tenant.delete(KIND, "api")
+    tenant.wait_gone(KIND, "api")
+    assert list(cloud.uploads(tenant.namespace).values()) == ["CA"]
+    tenant.world.environment.simulator.create_load_balancer(
+        identifier=tenant.balancer, vip=tenant.address, tags={}
     )
+
+
+def test_without_credentials_the_way_out_is_said_and_works(tenant: Tenant) -> None:
+    _ready_listener(tenant)
+    operator = tenant.world.operator
+    operator.stop()
+    tenant.delete(KIND, "api")
+    operator.start(secret_key="wrong" * 8)
+    said = tenant.wait_reason(KIND, "api", "CloudAccessDenied")
+    assert "Restore the operator's credentials or their policy" in said
+    assert f"set spec.deletionPolicy of {KIND} {tenant.namespace}/api to Retain" in said
+    tenant.change(KIND, "api", {"spec": {"deletionPolicy": "Retain"}})
+    tenant.wait_gone(KIND, "api")
+    (left,) = tenant.world.cloud.listeners(tenant.balancer)
+    assert left["ListenerId"] in said
+    operator.ensure_usual()
+    _remove_by_hand(tenant)
+
+
+def test_an_authority_goes_as_soon_as_the_listener_that_it_waited_for_has_gone(tenant: Tenant) -> None:
+    _ready_listener(tenant)
+    tenant.delete(AUTHORITY, "clients")
+    tenant.wait_reason(AUTHORITY, "clients", "InUse")
+    mark = tenant.world.cloud.mark()
+    tenant.delete(KIND, "api")
+    # It would look again by itself only after half a minute.
+    tenant.wait_gone(AUTHORITY, "clients", within=10)
+    assert _writes(tenant, mark) == ["DeleteListener", "DeleteCertificate", "DeleteCertificate"]
+
+
+def test_an_authority_is_not_held_up_by_client_certificates_that_go_too(tenant: Tenant) -> None:
+    tenant.authority()
+    for name in ("payments", "reports"):
+        tenant.client_cert(name, revokeOnDelete=True)
+        tenant.wait_ready("ClientCert", name)
+    tenant.delete(AUTHORITY, "clients")
+    for name in ("payments", "reports"):
+        tenant.delete("ClientCert", name)
+    tenant.wait_gone(AUTHORITY, "clients", within=10)
+    for name in ("payments", "reports"):
+        tenant.wait_gone("ClientCert", name, within=10)
+
+
+def test_a_namespace_goes_with_everything_in_it_within_a_minute(tenant: Tenant) -> None:
+    _ready_listener(tenant, drain="5s")
+    tenant.client_cert(revokeOnDelete=True)
+    tenant.wait_ready("ClientCert", "payments")
+    tenant.world.kube.delete("Namespace", "", tenant.namespace)
+    eventually(lambda: _gone(tenant), within=60, what="the namespace is gone")
     assert tenant.world.cloud.listeners(tenant.balancer) == []
     assert tenant.world.cloud.uploads(tenant.namespace) == {}
 
@@ -126,9 +195,6 @@ def test_a_namespace_goes_although_its_authority_is_in_another(new_tenant: NewTe
     )
     team.listener(tls={"caRef": {"name": "clients", "namespace": platform.namespace}})
     team.wait_ready(KIND, "api")
-    kube = team.world.kube
-    kube.delete("Namespace", "", team.namespace)
-    eventually(
-        lambda: kube.find("Namespace", "", team.namespace) is None, within=60, what="the namespace is gone"
-    )
+    team.world.kube.delete("Namespace", "", team.namespace)
+    eventually(lambda: _gone(team), within=60, what="the namespace is gone")
     assert team.world.cloud.listeners(team.balancer) == []

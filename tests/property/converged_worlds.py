@@ -8,7 +8,17 @@ import foreign_pki
 from builders import FAST_KEY, authority_manifest, domain_manifest, listener_manifest, node
 from unit.fakes.world import BALANCER, World
 
-from mtls_operator.core.cloud import CertId, Listener, ListenerId, TlsBinding
+from mtls_operator.core.cloud import (
+    CertId,
+    Endpoint,
+    HealthCheck,
+    Listener,
+    ListenerId,
+    LocationId,
+    Rule,
+    Target,
+    TlsBinding,
+)
 
 NAMES = ("a.acme.example", "b.acme.example", "c.acme.example")
 STRANGER = CertId("cert-stranger")
@@ -20,7 +30,33 @@ FOREIGN = Listener(
     sni=False,
     tls=TlsBinding(mutual=False, required=False, certificate_id=STRANGER, ca_certificate_id=None),
     create_time="2020-01-01 00:00:00",
+    rules=(
+        Rule(
+            id=LocationId("loc-foreign"),
+            domain=NAMES[0],
+            path="/",
+            default=True,
+            http2=False,
+            scheduler="IP_HASH",
+            backend_protocol="HTTP",
+            session_seconds=0,
+            health_check=HealthCheck(
+                enabled=False,
+                domain="",
+                path="/",
+                method="HEAD",
+                interval=5,
+                timeout=2,
+                healthy_threshold=3,
+                unhealthy_threshold=3,
+                codes=frozenset(),
+            ),
+            tls=None,
+            targets=(Target(endpoint=Endpoint(instance_id="ins-9", port=30080), weight=7),),
+        ),
+    ),
 )
+"""Somebody else's, with a domain of the same name as one of ours."""
 SINGLE: dict[str, Any] = {"issue": {"privateKey": FAST_KEY}}
 PAIR: dict[str, Any] = {"issue": {"privateKey": FAST_KEY, "additional": "RSA"}}
 PURCHASED: dict[str, Any] = {"secretRef": {"name": "purchased"}}

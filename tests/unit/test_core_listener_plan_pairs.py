@@ -145,7 +145,7 @@ def test_the_pair_follows_when_a_door_had_to_be_closed_without_it() -> None:
 @pytest.mark.parametrize("sni", [False, True], ids=["SNI off", "SNI on"])
 def test_a_door_of_a_manifest_that_cannot_be_done_is_closed_with_the_pair_that_is_bound(sni: bool) -> None:  # noqa: FBT001
     admitted = {"a.example" if sni else "": OTHER_CA}
-    (close,) = plan_closing(sni, admitted, at_level(PAIRED, sni=sni))
+    (close,) = plan_closing(admitted, at_level(PAIRED, sni=sni))
     assert close.binding == MutualBinding(server=BOUND.server, ca=OTHER_CA)
 
 

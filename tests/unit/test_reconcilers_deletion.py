@@ -12,10 +12,12 @@ CA, CERT, LISTENER = Kind.CERTIFICATE_AUTHORITY, Kind.CLIENT_CERT, Kind.MUTUAL_T
 CLIENTS, API = ObjectRef("edge", "clients"), ObjectRef("edge", "api")
 
 
-async def settled(**policy: Any) -> World:
+async def settled(*, drain: str = "0s", **policy: Any) -> World:
     world = World()
     world.view.held_nodes = [node(1)]
-    world.apply(authority_manifest(**policy), client_cert_manifest(), listener_manifest(**policy))
+    world.apply(
+        authority_manifest(**policy), client_cert_manifest(), listener_manifest(drainPeriod=drain, **policy)
+    )
     await world.settle()
     return world
 

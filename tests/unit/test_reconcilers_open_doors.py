@@ -67,6 +67,22 @@ async def test_with_sni_it_is_the_domain_that_is_closed() -> None:
     assert [rule.tls for rule in ours(world).rules] == closed
 
 
+async def test_where_somebody_switched_sni_on_the_domains_are_closed_and_nothing_else_can_be_done() -> None:
+    world = await settled()
+    closed = ours(world).tls
+
+    def switch_on(known: Listener) -> Listener:
+        rules = tuple(replace(rule, tls=one_way(known.tls)) for rule in known.rules)
+        return replace(known, sni=True, tls=None, rules=rules)
+
+    world.balancers.edit(ours(world).id, switch_on)
+    await world.pass_over_all()
+    assert [rule.tls for rule in ours(world).rules] == [closed]
+    ready = world.condition(Kind.MUTUAL_TLS_LISTENER, "api", "Ready")
+    assert ready is not None
+    assert ready["reason"] == "SNIDiffers"
+
+
 async def test_nothing_is_written_when_no_door_is_open() -> None:
     world = await settled()
     del world.kube.secrets[CA_KEY]
@@ -99,7 +115,7 @@ async def test_an_upload_that_somebody_deleted_wakes_its_authority() -> None:
 
 
 async def test_an_authority_that_is_gone_leaves_no_key_in_memory() -> None:
-    world = await settled()
+    world = await settled(drainPeriod="0s")
     world.kube.delete(Kind.MUTUAL_TLS_LISTENER, ObjectRef("edge", "api"))
     await world.settle()
     world.kube.delete(Kind.CERTIFICATE_AUTHORITY, ObjectRef("edge", "clients"))

@@ -35,7 +35,7 @@ def domains() -> list[Manifest]:
 def manifest(name: str = "api", source: Manifest | None = None, **spec: Any) -> Manifest:
     chosen = {"secretRef": {"name": "purchased"}} if source is None else source
     tls = {"caRef": {"name": "clients"}, "serverCertificate": chosen}
-    return listener_manifest(name, *domains(), tls=tls, **spec)
+    return listener_manifest(name, *domains(), tls=tls, drainPeriod="0s", **spec)
 
 
 async def settled(*secrets: Secret, sni: bool = False) -> World:

@@ -184,7 +184,7 @@ class ListenerSpec(ApiModel):
     node_selector: Annotated[Mapping[str, str], Field(max_length=32)] = Field(default_factory=dict)
     """Labels of the nodes that serve. Default: every eligible node."""
     drain_period: Annotated[Duration, between("1s", "1h", or_zero=True)] = timedelta(seconds=30)
-    """How long a leaving node has weight 0 before it is unbound."""
+    """How long a node that leaves has weight 0 before it is unbound; at deletion, all of them."""
     adoption_policy: AdoptionPolicy = AdoptionPolicy.NEVER
     """Never, IfIdentical, or Always: what to do with a listener that somebody else made on the port. Always
     needs the operator's consent."""

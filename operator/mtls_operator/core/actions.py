@@ -306,11 +306,11 @@ class DeregisterTargets:
 class DeleteListener:
     """Delete the listener with its rules and bindings."""
 
-    stage: ClassVar[Stage] = Stage.LISTENER
+    stage: ClassVar[Stage] = Stage.SURPLUS
     listener: ListenerId
 
     def __str__(self) -> str:
-        return f"delete listener {self.listener}"
+        return f"delete listener {self.listener} with its rules and bindings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +323,9 @@ class DeleteCertificate:
     def __str__(self) -> str:
         return f"delete the unused certificate {self.certificate}"
 
+
+Removal = SetWeights | DeleteListener
+"""What a listener's removal consists of."""
 
 Action = (
     AdoptListener

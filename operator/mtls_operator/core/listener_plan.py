@@ -63,24 +63,23 @@ def plan_listener(desired: DesiredListener, observed: ObservedListener, now: dat
 
 
 def plan_closing(
-    sni: bool,  # noqa: FBT001
-    admitted: Mapping[str, CertId],
-    listener: Listener,
+    admitted: Mapping[str, CertId], listener: Listener
 ) -> tuple[actions.CloseListener | actions.CloseDomain, ...]:
     """Return what closes open doors when the rest of the manifest cannot be done now.
 
     Args:
-        sni: whether the domains carry the certificates.
-        admitted: whom to admit, by domain; the key `""` is the listener's own.
+        admitted: whom to admit, by domain; the key `""` is the listener's own, and counts for its domains
+            where somebody switched SNI on.
         listener: what is there; the server certificates that are bound stay.
     """
-    if not sni:
-        binding = _with_current(listener.tls, admitted.get(""))
+    everywhere = admitted.get("")
+    if not listener.sni:
+        binding = _with_current(listener.tls, everywhere)
         return (actions.CloseListener(listener=listener.id, binding=binding),) if binding else ()
     closing = {
         rule.domain: binding
         for rule in listener.rules
-        if (binding := _with_current(rule.tls, admitted.get(rule.domain))) is not None
+        if (binding := _with_current(rule.tls, admitted.get(rule.domain, everywhere))) is not None
     }
     return tuple(
         actions.CloseDomain(listener=listener.id, domain=domain, binding=binding)

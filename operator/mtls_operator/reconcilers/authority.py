@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Final
 from mtls_operator.api.subject import DeletionPolicy
 from mtls_operator.core.authority_status import build_status, foreign_aspect, next_look, rotation_aspect
 from mtls_operator.core.conditions import CLOUD_SYNCED, Aspect
+from mtls_operator.core.deletion import without_access
 from mtls_operator.core.outcome import STUCK_RETRY, Done, Stuck, Waiting, verdict
 from mtls_operator.core.ownership import upload_owner
 from mtls_operator.core.reasons import Reason
 from mtls_operator.core.rotation import progress, refusal, since
-from mtls_operator.errors import CloudError, NotReady
+from mtls_operator.errors import AccessDenied, CloudError, NotReady
 from mtls_operator.pki.inspect import inspect_certificate
 from mtls_operator.reconcilers.passes import Result
 from mtls_operator.reconcilers.uploads import delete_uploads
@@ -176,12 +177,18 @@ class AuthorityBehaviour:
             )
         if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
             return None
-        still_used = await delete_uploads(self._store, upload_owner(resource, self._cluster))
-        if still_used is not None:
-            return Result(status=resource.status, outcome=still_used)
+        hindrance = await self._delete_uploads(resource)
+        if hindrance is not None:
+            return Result(status=resource.status, outcome=hindrance)
         await self._roots.delete(resource)
         await self._ledger.delete(resource.ref)
         return None
+
+    async def _delete_uploads(self, resource: CertificateAuthority) -> Waiting | Stuck | None:
+        try:
+            return await delete_uploads(self._store, upload_owner(resource, self._cluster))
+        except AccessDenied as error:
+            return without_access(resource, error, "its certificates in the cloud and its key in the cluster")
 
 
 def _synced(upload: CertId) -> Aspect:

@@ -15,7 +15,7 @@ from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady
 
 if TYPE_CHECKING:
-    from mtls_operator.core.actions import Action, Tls
+    from mtls_operator.core.actions import Action, Removal, Tls
     from mtls_operator.core.cloud import CertificateOwner, ListenerId, LoadBalancer
     from mtls_operator.core.desired import ObservedListener
     from mtls_operator.ports import CertificateStore, LoadBalancers
@@ -100,12 +100,10 @@ class Executor:
                 await self._balancers.delete_rules(lb, action.listener, action.locations)
             case actions.RegisterTargets():
                 await self._balancers.register(lb, at.listener(action.listener), action.targets)
-            case actions.SetWeights():
-                await self._balancers.set_weights(lb, action.listener, action.targets)
+            case actions.SetWeights() | actions.DeleteListener():
+                await self.take_away(action, lb)
             case actions.DeregisterTargets():
                 await self._balancers.deregister(lb, action.listener, action.targets)
-            case actions.DeleteListener():
-                await self._balancers.delete_listener(lb, action.listener)
             case actions.DeleteCertificate():
                 await self._store.delete(action.certificate)
             case _:
@@ -120,6 +118,13 @@ class Executor:
             await self._balancers.change_domain(
                 lb, action.listener, action.domain, binding=action.binding, http2=None, make_default=False
             )
+
+    async def take_away(self, action: Removal, lb: LoadBalancer) -> None:
+        """Do a step of a listener's removal; nothing else has to be known for it."""
+        if isinstance(action, actions.SetWeights):
+            await self._balancers.set_weights(lb, action.listener, action.targets)
+            return
+        await self._balancers.delete_listener(lb, action.listener)
 
     async def _upload(self, action: actions.UploadServerCertificate, at: Round) -> None:
         material = at.bindings.material[action.fingerprint]

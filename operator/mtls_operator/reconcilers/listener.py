@@ -97,7 +97,11 @@ class ListenerBehaviour:
         except OperatorError:
             await self._close_doors(resource, balancer, await self._certificates.admissions(resource))
             raise
-        listener = await self._rounds.converge(resource, balancer, desired, bindings)
+        try:
+            listener = await self._rounds.converge(resource, balancer, desired, bindings)
+        except SpecError:
+            await self._close_doors(resource, balancer, await self._certificates.admissions(resource))
+            raise
         return await self._report.result(resource, balancer, desired, bindings, listener)
 
     async def _close_doors(
@@ -107,7 +111,7 @@ class ListenerBehaviour:
         listener = await self._observer.find(resource, balancer)
         if listener is None:
             return
-        for action in plan_closing(resource.spec.sni, admitted, listener):
+        for action in plan_closing(admitted, listener):
             await self._executor.close(action, balancer)
 
     async def _desired(
@@ -129,5 +133,5 @@ class ListenerBehaviour:
         """Undo what the object did in the cloud, unless it is to stay there."""
         if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
             return None
-        waiting = await self._teardown.remove(resource)
-        return Result(status=resource.status, outcome=waiting) if waiting is not None else None
+        hindrance = await self._teardown.remove(resource)
+        return Result(status=resource.status, outcome=hindrance) if hindrance is not None else None

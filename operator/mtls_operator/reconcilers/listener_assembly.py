@@ -68,7 +68,12 @@ def assemble_listeners(
         rounds=Rounds(observer, executor, adoption, clock, cluster=cluster),
         report=ListenerReport(balancers, observer, clock),
         teardown=Teardown(
-            permitted=permitted, balancers=balancers, store=store, observer=observer, cluster=cluster
+            permitted=permitted,
+            store=store,
+            observer=observer,
+            executor=executor,
+            clock=clock,
+            cluster=cluster,
         ),
         clock=clock,
         cluster=cluster,

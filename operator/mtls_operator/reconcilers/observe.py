@@ -149,6 +149,21 @@ class Observer:
         """Return since when each target of the object that is being drained has had weight 0."""
         return self._draining.get(ref, {}).values()
 
+    async def observe_leaving(self, resource: MutualTLSListener, balancer: LoadBalancer) -> ObservedListener:
+        """Return our listener with its targets, all of which should go.
+
+        Raises:
+            CloudNotFound: the load balancer or the listener has gone meanwhile.
+        """
+        listener = await self.find(resource, balancer)
+        if listener is None:
+            return ObservedListener(listener=None, uploads={})
+        listener = await self._balancers.with_targets(balancer, listener)
+        leaving = {(rule.id, target.endpoint): target for rule in listener.rules for target in rule.targets}
+        return ObservedListener(
+            listener=listener, uploads={}, draining_since=self._clocks(resource.ref, leaving)
+        )
+
     def forget(self, ref: ObjectRef) -> None:
         """Drop the clocks of an object that is gone."""
         self._draining.pop(ref, None)

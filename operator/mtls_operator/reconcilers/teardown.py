@@ -1,21 +1,33 @@
 """Take a listener out of the cloud again, in the reverse order of its making.
 
-Called by the MutualTLSListener reconciler when the object is being deleted.
+Called by the MutualTLSListener reconciler when the object is being deleted. Level-triggered as all
+passes are: it looks, does the next step of `core.teardown_plan`, and looks again.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
+from mtls_operator.core.deletion import draining, without_access
+from mtls_operator.core.outcome import Waiting
 from mtls_operator.core.ownership import upload_owner
+from mtls_operator.core.reasons import Reason
+from mtls_operator.core.teardown_plan import plan_teardown
+from mtls_operator.errors import AccessDenied, CloudNotFound
 from mtls_operator.reconcilers.uploads import delete_uploads
 
 if TYPE_CHECKING:
     from mtls_operator.api.listener import MutualTLSListener
-    from mtls_operator.core.outcome import Waiting
-    from mtls_operator.ports import CertificateStore, LoadBalancers
+    from mtls_operator.core.outcome import Stuck
+    from mtls_operator.ports import CertificateStore, Clock
+    from mtls_operator.reconcilers.execute import Executor
     from mtls_operator.reconcilers.observe import Observer
     from mtls_operator.reconcilers.permitted import PermittedBalancers
+
+_MOST_LOOKS: Final = 6
+_LOOK_AGAIN: Final = timedelta(seconds=5)
 
 
 class Teardown:
@@ -25,28 +37,55 @@ class Teardown:
         self,
         *,
         permitted: PermittedBalancers,
-        balancers: LoadBalancers,
         store: CertificateStore,
         observer: Observer,
+        executor: Executor,
+        clock: Clock,
         cluster: str,
     ) -> None:
         self._permitted = permitted
-        self._balancers = balancers
         self._store = store
         self._observer = observer
+        self._executor = executor
+        self._clock = clock
         self._cluster = cluster
 
-    async def remove(self, resource: MutualTLSListener) -> Waiting | None:
-        """Delete the listener, then its certificates; None when nothing is left.
-
-        A load balancer that is gone has taken the listener along.
+    async def remove(self, resource: MutualTLSListener) -> Waiting | Stuck | None:
+        """Drain and delete the listener, then delete its certificates; None when nothing is left.
 
         Raises:
             CloudError: the cloud refused or could not be asked.
         """
-        balancer = await self._permitted.find(resource)
-        if balancer is not None:
-            listener = await self._observer.find(resource, balancer)
-            if listener is not None:
-                await self._balancers.delete_listener(balancer, listener.id)
-        return await delete_uploads(self._store, upload_owner(resource, self._cluster))
+        try:
+            waiting = await self._remove_listener(resource)
+            if waiting is not None:
+                return waiting
+            return await delete_uploads(self._store, upload_owner(resource, self._cluster))
+        except AccessDenied as error:
+            return without_access(resource, error, _left_of(resource))
+
+    async def _remove_listener(self, resource: MutualTLSListener) -> Waiting | None:
+        for _ in range(_MOST_LOOKS):
+            balancer = await self._permitted.find(resource)
+            if balancer is None:
+                # It has taken its listeners along.
+                return None
+            with contextlib.suppress(CloudNotFound):
+                observed = await self._observer.observe_leaving(resource, balancer)
+                teardown = plan_teardown(observed, resource.spec.drain_period, self._clock.now())
+                if not teardown.steps:
+                    return None
+                if teardown.wait:
+                    return draining(resource.spec.drain_period, teardown.wait)
+                await self._executor.take_away(teardown.steps[0], balancer)
+        message = "the cloud accepted the changes and still shows the listener"
+        return Waiting(reason=Reason.DELETING, message=message, after=_LOOK_AGAIN)
+
+
+def _left_of(resource: MutualTLSListener) -> str:
+    status = resource.status
+    if status.listener_id is None:
+        return "whatever was made for it"
+    certificates = sorted({d.certificate_id for d in status.domains if d.certificate_id is not None})
+    listed = f" and certificate {', '.join(certificates)}" if certificates else ""
+    return f"listener {status.listener_id} of load balancer {resource.spec.load_balancer.id}{listed}"

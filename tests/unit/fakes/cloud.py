@@ -66,6 +66,7 @@ class FakeLoadBalancers:
         self.state: dict[ListenerId, tuple[LoadBalancerId, Listener]] = {}
         self.sick: dict[Endpoint, TargetHealth] = {}
         self.limits = Quotas()
+        self.after_look: list[Callable[[], None]] = []
         self.before_register: list[Callable[[Listener, Sequence[RoutedTarget]], None]] = []
 
     # What people do.
@@ -96,6 +97,8 @@ class FakeLoadBalancers:
         return self.limits
 
     async def listeners(self, balancer: LoadBalancer) -> Sequence[Listener]:
+        for looked in self.after_look:
+            looked()
         return [
             replace(known, rules=tuple(replace(r, targets=()) for r in known.rules))
             for known in self.on(balancer.id)

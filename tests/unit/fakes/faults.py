@@ -18,6 +18,7 @@ class Fault(Enum):
     REPLY_LOST = "the effect happens and the answer is lost"
     NOT_ARRIVED = "the answer is lost and nothing happened"
     BUSY = "somebody else's change is under way"
+    THROTTLED = "too many calls"
     TASK_FAILED = "accepted, then not done"
     ACCESS_DENIED = "the policy does not allow it"
 
@@ -30,6 +31,7 @@ _CLOUD: dict[Fault, type[errors.CloudError]] = {
     Fault.REPLY_LOST: errors.ReplyLost,
     Fault.NOT_ARRIVED: errors.ReplyLost,
     Fault.BUSY: errors.Busy,
+    Fault.THROTTLED: errors.Throttled,
     Fault.TASK_FAILED: errors.TaskFailed,
     Fault.ACCESS_DENIED: errors.AccessDenied,
 }
@@ -47,6 +49,10 @@ def _error(fault: Fault, what: str, *, cloud: bool) -> Exception:
     return _KUBE.get(fault, errors.KubeUnavailable)(f"{what}: {fault.value}")
 
 
+def _nobody() -> None:
+    """Most writes are not interrupted."""
+
+
 class Faults:
     """Shared by all fakes of one world, so that the number of a write means both sides."""
 
@@ -55,6 +61,11 @@ class Faults:
         self.cloud_writes: list[str] = []
         self.watchers: list[Callable[[str], None]] = []
         self._planned: dict[int, Fault] = {}
+        self._interruptions: dict[int, Callable[[], None]] = {}
+
+    def interrupt(self, number: int, act: Callable[[], None]) -> None:
+        """Let somebody act right before the write with this number, counted from the next one."""
+        self._interruptions[len(self.writes) + number] = act
 
     def plan(self, number: int, fault: Fault) -> None:
         """Let the write with this number fail, counted from the next one, which is 0."""
@@ -62,10 +73,12 @@ class Faults:
 
     def clear(self) -> None:
         self._planned.clear()
+        self._interruptions.clear()
 
     @contextmanager
     def write(self, what: str, *, cloud: bool) -> Iterator[None]:
         """Count a write around its effect, and fail when that was planned."""
+        self._interruptions.pop(len(self.writes), _nobody)()
         fault = self._planned.pop(len(self.writes), None)
         self.writes.append(what)
         if cloud:
