@@ -177,6 +177,6 @@ def test_a_route_is_built_with_times_in_seconds_and_eligible_nodes_only() -> Non
         3,
         frozenset({"2xx"}),
         "/up",
-        "",
+        "a.example",
     )
     assert seen.domains[0].default

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -92,6 +93,8 @@ async def test_it_goes_with_its_object_and_the_uploads_of_others_stay() -> None:
     world.apply(manifest())
     await world.settle()
     world.kube.delete(KIND, REF)
+    await world.settle()
+    world.clock.advance(timedelta(seconds=31))
     await world.settle()
     assert world.balancers.on(BALANCER) == []
     assert set(world.store.foreign) == {CA, SERVER}
@@ -311,6 +314,8 @@ async def test_an_object_that_is_deleted_amid_its_adoption_leaves_nothing() -> N
     await world.pass_over_all()
     world.faults.clear()
     world.kube.delete(KIND, REF)
+    await world.settle()
+    world.clock.advance(timedelta(seconds=31))
     await world.settle()
     assert world.balancers.on(BALANCER) == []
     assert {upload.certificate.kind.value for upload in world.store.uploads.values()} <= {"CA"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from builders import authority_manifest, domain_manifest, listener_manifest, node, route_manifest
@@ -104,6 +105,8 @@ async def test_a_deletion_needs_no_grant(grant: Grant) -> None:
     grant(world, granted=False)
     for name in ("api", "other"):
         world.kube.delete(KIND, ObjectRef("edge", name))
+    await world.settle()
+    world.clock.advance(timedelta(seconds=31))
     await world.settle()
     assert world.balancers.on(BALANCER) == []
 
