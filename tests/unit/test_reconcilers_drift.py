@@ -15,7 +15,7 @@ from mtls_operator.api.meta import RENEW_ANNOTATION, Kind
 from mtls_operator.core.cloud import CertificateKind, Listener
 
 LISTENER = Kind.MUTUAL_TLS_LISTENER
-REPORT = {"driftPolicy": "Report"}
+REPORT: dict[str, Any] = {"driftPolicy": "Report"}
 every_deed = pytest.mark.parametrize("deed", DEEDS, ids=[deed.name for deed in DEEDS])
 
 
@@ -217,6 +217,32 @@ async def test_with_report_a_rule_that_a_crash_left_empty_is_filled() -> None:
     await passed(world, passes=2)
     assert [rule.path for rule in ours(world).rules if not rule.targets] == []
     assert said(world) == []
+
+
+async def test_with_report_a_rule_that_a_change_of_the_rules_brings_back_gets_its_targets() -> None:
+    world = await settled(**REPORT)
+    next(deed for deed in DEEDS if deed.name == "a rule is deleted").do(world)
+    await passed(world)
+    changed = manifest(**REPORT)
+    changed["spec"]["domains"][1]["http2"] = False
+    world.apply(changed)
+    await passed(world, passes=2)
+    assert [len(rule.targets) for rule in ours(world).rules] == [2, 2, 2]
+    assert plan(world) == []
+
+
+async def test_with_report_a_deleted_certificate_is_uploaded_when_a_new_rule_needs_it() -> None:
+    world = await settled(sni=True, **REPORT)
+    for certificate, upload in list(world.store.uploads.items()):
+        if upload.certificate.kind is CertificateKind.SERVER:
+            del world.store.uploads[certificate]
+    await passed(world)
+    changed = manifest(sni=True, **REPORT)
+    changed["spec"]["domains"][1]["routes"].append({"path": "/new", "backends": [{"nodePort": 30080}]})
+    world.apply(changed)
+    await passed(world, passes=2)
+    assert "/new" in [rule.path for rule in ours(world).rules]
+    assert condition(world, "Ready")["reason"] == "DriftFound"
 
 
 async def test_with_report_a_further_finding_is_said_too() -> None:
