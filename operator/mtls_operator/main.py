@@ -129,7 +129,7 @@ def _assemble(
     ledger = Ledger(kube, clock)
     issuing = Issuing(ledger, clock, queue.add)
     roots, publication = Roots(kube, signers, clock), Publication(kube, signers, clock)
-    uploads = RootUploads(view, store, signers, cluster=cluster)
+    uploads = RootUploads(view, store, signers, recorder, cluster=cluster)
     authorities = AuthorityBehaviour(
         kube=kube,
         store=store,

@@ -175,6 +175,10 @@ class Recorder(Protocol):
 class CertificateStore(Protocol):
     """The cloud's certificate service."""
 
+    def expire_reads(self) -> None:
+        """Have the next `inventory` ask the cloud, however short ago it was asked."""
+        ...
+
     async def inventory(self) -> Sequence[CloudCertificate]:
         """Return every upload that carries this cluster's tag."""
         ...

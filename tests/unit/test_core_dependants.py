@@ -12,7 +12,7 @@ from unit.lineages import BUNDLE, CROSS_SIGN, SAME_KEY, begun, first, rotated
 from mtls_operator.api.condition import Condition, ConditionStatus
 from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.api.listener_status import DomainStatus
-from mtls_operator.api.meta import PAUSED_ANNOTATION, Kind, ObjectRef
+from mtls_operator.api.meta import PAUSED_ANNOTATION, PLAN_ONLY_ANNOTATION, Kind, ObjectRef
 from mtls_operator.core import dependants
 from mtls_operator.core.cluster import Request
 from mtls_operator.core.ledger import Entry
@@ -119,6 +119,7 @@ def test_clients_are_waited_for_until_they_hold_a_new_certificate(
 
 
 PAUSED = listener(annotations={PAUSED_ANNOTATION: "true"})
+PLANNED = listener(annotations={PLAN_ONLY_ANNOTATION: "true"})
 STALLED = with_status(listener(), ("Stalled", "True"))
 SNI = listener("api", domain_manifest("a.acme.example"), domain_manifest("b.acme.example"), sni=True)
 FOREIGN = listener(
@@ -128,6 +129,7 @@ SERVERS: list[tuple[str, list[Entry], MutualTLSListener, int, int]] = [
     ("an old certificate", [server()], listener(), 1, 0),
     ("a new one as well", [server(), server(generation=2)], listener(), 0, 0),
     ("a paused listener", [server()], PAUSED, 0, 1),
+    ("one that is planned only", [server()], PLANNED, 0, 1),
     ("a listener that is stuck", [server()], STALLED, 0, 1),
     ("one that another authority issues", [server()], FOREIGN, 0, 0),
     ("a Secret that is not used any more", [server(secret="earlier")], listener(), 0, 0),
@@ -172,6 +174,11 @@ BEHIND: list[tuple[str, MutualTLSListener, tuple[str, ...]]] = [
         "it is paused",
         with_status(PAUSED, bound={"": "old"}),
         ("MutualTLSListener edge/api is paused",),
+    ),
+    (
+        "it is planned only",
+        with_status(PLANNED, bound={"": "old"}),
+        ("MutualTLSListener edge/api is planned only",),
     ),
     (
         "it is stuck",

@@ -15,7 +15,7 @@ from unit.fakes.listed_api import ListedApi
 
 from mtls_operator.adapters.kube.echoes import Echoes
 from mtls_operator.adapters.kube.view import ClusterView
-from mtls_operator.api.meta import API_VERSION, Key, Kind, ObjectRef
+from mtls_operator.api.meta import API_VERSION, PLAN_FOR_ANNOTATION, Key, Kind, ObjectRef
 from mtls_operator.core.cluster import Secret
 from mtls_operator.core.ownership import authority_annotations, authority_labels, owned_labels
 from mtls_operator.handlers.watches import Watches
@@ -241,3 +241,12 @@ async def test_an_echo_is_expected_once() -> None:
     await operator.watches.secret("MODIFIED", made("7"))
     await operator.watches.secret(None, made("7"))
     assert await operator.woken() == keys(Kind.CLIENT_CERT, "payments")
+
+
+async def test_a_draft_is_planned_for_itself_and_concerns_nobody_else() -> None:
+    operator = Operator()
+    await operator.know(authority_manifest())
+    draft = listener_manifest("api-plan-1", annotations={PLAN_FOR_ANNOTATION: "api"})
+    await operator.watches.listener("ADDED", draft)
+    assert await operator.woken() == keys(Kind.MUTUAL_TLS_LISTENER, "api-plan-1")
+    assert operator.view.listeners() == []

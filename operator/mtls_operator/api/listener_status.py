@@ -71,13 +71,16 @@ class VerificationStatus(ApiModel):
 
 
 class Applied(ApiModel):
-    """What the listener was last seen to agree with, as digests: what differs later is drift."""
+    """What the listener was last seen to agree with, as digests: what differs later is drift.
 
-    certificates: str
+    A part that it never agreed with is absent.
+    """
+
+    certificates: str = ""
     """Which certificates are shown and whom they admit."""
-    rules: str
+    rules: str = ""
     """The domains and routes."""
-    targets: str
+    targets: str = ""
     """The backends."""
 
 

@@ -137,9 +137,19 @@ class ObjectMeta(ApiModel):
         return self.annotations.get(PLAN_FOR_ANNOTATION, "")
 
     @property
+    def is_draft(self) -> bool:
+        """Whether it is made for a plan and nothing else; one that holds something in the cloud never is."""
+        return bool(self.plans_for) and not self.has_finalizer
+
+    @property
     def is_plan_only(self) -> bool:
         """Whether the plan is wanted and none of its writes."""
         return bool(self.plans_for) or self.annotations.get(PLAN_ONLY_ANNOTATION) == "true"
+
+    @property
+    def wanted_sync(self) -> str:
+        """The value that asks for a look at the cloud, empty without one."""
+        return self.annotations.get(SYNC_ANNOTATION, "")
 
     @property
     def is_paused(self) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mtls_operator.core.lineage import Generation, Lineage
 
 _PAUSED: Final = "is paused"
+_PLAN_ONLY: Final = "is planned only"
 _STUCK: Final = "cannot be issued anew as its manifest stands"
 
 
@@ -96,7 +97,7 @@ class Holders:
             if listener.metadata.is_deleting or not self._serves_with_old(listener, authority):
                 continue
             stalled = listener.status.condition(STALLED) is not None
-            why = _PAUSED if listener.metadata.is_paused else _STUCK if stalled else ""
+            why = _left_alone(listener) or (_STUCK if stalled else "")
             yield f"MutualTLSListener {listener.ref}", why
 
     def _serves_with_old(self, listener: MutualTLSListener, authority: ObjectRef) -> bool:
@@ -131,11 +132,19 @@ def _trusted(listener: MutualTLSListener, authority: ObjectRef) -> list[str]:
 
 
 def _why_behind(listener: MutualTLSListener) -> str:
-    if listener.metadata.is_paused:
-        return f" {_PAUSED}"
+    left_alone = _left_alone(listener)
+    if left_alone:
+        return f" {left_alone}"
     ready = listener.status.condition(READY)
     broken = ready is not None and listener.status.condition(STALLED) is not None
     return f": {ready.message}" if broken and ready is not None else ""
+
+
+def _left_alone(listener: MutualTLSListener) -> str:
+    """Return why nothing is written for a listener, empty when it is."""
+    if listener.metadata.is_paused:
+        return _PAUSED
+    return _PLAN_ONLY if listener.metadata.is_plan_only else ""
 
 
 def remaining(generation: Generation, entries: Iterable[Entry], now: datetime) -> int:

@@ -1,9 +1,10 @@
 """MutualTLSListener: a listener in the cloud that admits one authority's clients and nobody else.
 
+    planning       with plan-only: what would be done, and nothing else
     permitted      may the namespace use the load balancer?
     server_certs   which certificates, and whom to admit?
     rounds         look, plan, perform a stage, look again
-    listener_report   what the status says
+    listener_report, drift_report   what the status says
     teardown       the way back
 
 Every pass may be the first.
@@ -11,19 +12,24 @@ Every pass may be the first.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mtls_operator.api.listener_policy import DriftPolicy
 from mtls_operator.api.subject import DeletionPolicy
 from mtls_operator.core.build import build_listener, listener_name
+from mtls_operator.core.drift import require_closed
 from mtls_operator.core.listener_plan import plan_closing
 from mtls_operator.core.listener_status import remembered_admissions
 from mtls_operator.errors import OperatorError, SpecError
+from mtls_operator.reconcilers.drift_report import with_drift, without_listener
 from mtls_operator.reconcilers.passes import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mtls_operator.api.listener import MutualTLSListener
+    from mtls_operator.api.listener_status import ListenerStatus
     from mtls_operator.api.meta import ObjectRef
     from mtls_operator.core.cloud import CertId, LoadBalancer
     from mtls_operator.core.desired import DesiredListener
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from mtls_operator.reconcilers.listener_report import ListenerReport
     from mtls_operator.reconcilers.observe import Observer
     from mtls_operator.reconcilers.permitted import PermittedBalancers
+    from mtls_operator.reconcilers.planning import Planning
     from mtls_operator.reconcilers.rounds import Rounds
     from mtls_operator.reconcilers.server_certs import Bindings, ServerCertificates
     from mtls_operator.reconcilers.teardown import Teardown
@@ -52,6 +59,7 @@ class ListenerBehaviour:
         observer: Observer,
         executor: Executor,
         rounds: Rounds,
+        planning: Planning,
         report: ListenerReport,
         teardown: Teardown,
         clock: Clock,
@@ -67,6 +75,7 @@ class ListenerBehaviour:
         self._observer = observer
         self._executor = executor
         self._rounds = rounds
+        self._planning = planning
         self._report = report
         self._teardown = teardown
         self._clock = clock
@@ -77,11 +86,25 @@ class ListenerBehaviour:
         return await self._kube.get_listener(ref)
 
     def forget(self, ref: ObjectRef) -> None:
-        """Drop the clocks of draining targets."""
+        """Drop the clocks of draining targets, and what was said about drift."""
         self._observer.forget(ref)
+        self._rounds.forget(ref)
+        self._planning.forget(ref)
 
     async def converge(self, resource: MutualTLSListener) -> Result:
-        """Make the cloud's listener what the manifest says."""
+        """Make the cloud's listener what the manifest says, or say what that would take."""
+        metadata = resource.metadata
+        if metadata.wanted_sync != (resource.status.last_handled_sync or ""):
+            self._store.expire_reads()
+        try:
+            making = self._planning.result if metadata.is_plan_only else self._make
+            result = await making(resource)
+        except OperatorError as error:
+            result = Result(status=_after_failure(resource), outcome=error, cut_short=True)
+        handled = {"last_handled_sync": metadata.wanted_sync or None}
+        return replace(result, status=result.status.model_copy(update=handled))
+
+    async def _make(self, resource: MutualTLSListener) -> Result:
         balancer = await self._permitted.reach(resource)
         try:
             self._permitted.require(resource, balancer)
@@ -98,18 +121,28 @@ class ListenerBehaviour:
             await self._close_doors(resource, balancer, await self._certificates.admissions(resource))
             raise
         try:
-            listener = await self._rounds.converge(resource, balancer, desired, bindings)
+            arrival = await self._rounds.converge(resource, balancer, desired, bindings)
         except SpecError:
             await self._close_doors(resource, balancer, await self._certificates.admissions(resource))
             raise
-        return await self._report.result(resource, balancer, desired, bindings, listener)
+        if arrival.listener is None:
+            return without_listener(resource, arrival)
+        result = await self._report.result(resource, balancer, desired, bindings, arrival.listener)
+        return with_drift(result, resource, arrival)
 
     async def _close_doors(
         self, resource: MutualTLSListener, balancer: LoadBalancer, admitted: Mapping[str, CertId]
     ) -> None:
-        """Close what stands open even though nothing else can, or may, be done: a door waits for nobody."""
+        """Close what stands open even though nothing else can, or may, be done: a door waits for nobody.
+
+        Raises:
+            SpecError: one stands open, and driftPolicy Report leaves it so.
+        """
         listener = await self._observer.find(resource, balancer)
         if listener is None:
+            return
+        if resource.spec.drift_policy is DriftPolicy.REPORT:
+            require_closed(listener)
             return
         for action in plan_closing(admitted, listener):
             await self._executor.close(action, balancer)
@@ -133,5 +166,13 @@ class ListenerBehaviour:
         """Undo what the object did in the cloud, unless it is to stay there."""
         if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
             return None
+        if resource.metadata.is_plan_only:
+            return await self._planning.deletion(resource)
         hindrance = await self._teardown.remove(resource)
         return Result(status=resource.status, outcome=hindrance) if hindrance is not None else None
+
+
+def _after_failure(resource: MutualTLSListener) -> ListenerStatus:
+    """Return the status of a pass that could not plan: a plan that nothing is held back from is over."""
+    keeps = resource.metadata.is_plan_only or resource.spec.drift_policy is DriftPolicy.REPORT
+    return resource.status if keeps else resource.status.model_copy(update={"plan": ()})

@@ -8,11 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtls_operator.reconcilers.adoption import Adoption
+from mtls_operator.reconcilers.drift_events import DriftEvents
 from mtls_operator.reconcilers.execute import Executor
+from mtls_operator.reconcilers.foresight import Foresight
 from mtls_operator.reconcilers.listener import ListenerBehaviour
 from mtls_operator.reconcilers.listener_report import ListenerReport
 from mtls_operator.reconcilers.observe import Observer
+from mtls_operator.reconcilers.others_certs import CertificatesOfOthers
 from mtls_operator.reconcilers.permitted import PermittedBalancers
+from mtls_operator.reconcilers.planning import Planning
 from mtls_operator.reconcilers.rounds import Rounds
 from mtls_operator.reconcilers.teardown import Teardown
 
@@ -65,7 +69,18 @@ def assemble_listeners(
         certificates=certificates,
         observer=observer,
         executor=executor,
-        rounds=Rounds(observer, executor, adoption, clock, cluster=cluster),
+        rounds=Rounds(observer, executor, adoption, DriftEvents(recorder), clock, cluster=cluster),
+        planning=Planning(
+            kube=kube,
+            view=view,
+            balancers=balancers,
+            store=store,
+            permitted=permitted,
+            foresight=Foresight(certificates, CertificatesOfOthers(kube, store, clock), signers, clock),
+            observer=Observer(balancers, store, view, adoption, clock, cluster=cluster),
+            clock=clock,
+            cluster=cluster,
+        ),
         report=ListenerReport(balancers, observer, clock),
         teardown=Teardown(
             permitted=permitted,

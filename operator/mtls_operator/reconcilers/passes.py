@@ -7,7 +7,7 @@ errors, conditions and events mean the same everywhere. Called by `reconcilers.l
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from mtls_operator.api.authority import CertificateAuthority
@@ -29,17 +29,30 @@ log = logging.getLogger(__name__)
 R = TypeVar("R", CertificateAuthority, ClientCert, MutualTLSListener)
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An event."""
+
+    reason: Reason
+    message: str
+    is_warning: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What a pass found: the status without conditions, how it ended, and the kind's own conditions.
 
     Attributes:
         outcome: an error is judged as if it had been raised, but the kind's own conditions count.
+        notes: events that say what the status says, recorded when that is written.
+        cut_short: the pass did not look at everything; what it says nothing about stays as it was seen last.
     """
 
     status: Status
     outcome: Outcome | OperatorError
     aspects: tuple[Aspect, ...] = ()
+    notes: tuple[Note, ...] = ()
+    cut_short: bool = False
 
 
 class Behaviour(Protocol[R]):
@@ -102,8 +115,7 @@ class Reconciler(Generic[R]):
         try:
             result = await self._behaviour.converge(resource)
         except OperatorError as error:
-            result = Result(status=resource.status, outcome=error)
-            return await self._report(resource, result, failures, cut_short=True)
+            result = Result(status=resource.status, outcome=error, cut_short=True)
         return await self._report(resource, result, failures)
 
     async def _let_go(self, resource: R, attempts: int) -> Outcome | None:
@@ -114,14 +126,12 @@ class Reconciler(Generic[R]):
         except OperatorError as error:
             result = Result(status=resource.status, outcome=error)
         if result is not None:
-            return await self._report(resource, result, attempts, cut_short=True)
+            return await self._report(resource, replace(result, cut_short=True), attempts)
         await self._kube.remove_finalizer(resource)
         self._behaviour.forget(resource.ref)
         return None
 
-    async def _report(
-        self, resource: R, result: Result, failures: int, *, cut_short: bool = False
-    ) -> Outcome:
+    async def _report(self, resource: R, result: Result, failures: int) -> Outcome:
         outcome: Outcome = _judged(result.outcome, failures)
         aspects = (*aspects_of(outcome), *result.aspects)
         now, generation = self._clock.now(), resource.metadata.generation
@@ -130,7 +140,7 @@ class Reconciler(Generic[R]):
             aspects,
             generation=generation,
             now=now,
-            cut_short=cut_short,
+            cut_short=result.cut_short,
         )
         status = remember(
             result.status.model_copy(update={"conditions": conditions}),
@@ -144,6 +154,9 @@ class Reconciler(Generic[R]):
             return outcome
         await self._kube.apply_status(resource, status)
         await self._announce(resource, outcome)
+        for note in result.notes:
+            record = self._recorder.warning if note.is_warning else self._recorder.normal
+            await record(resource, note.reason, note.message)
         return outcome
 
     async def _announce(self, resource: R, outcome: Outcome) -> None:

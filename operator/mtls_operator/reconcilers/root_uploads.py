@@ -13,6 +13,7 @@ from mtls_operator.core.cloud import CertificateKind, Fingerprint
 from mtls_operator.core.lineage import bundle_fingerprint
 from mtls_operator.core.ownership import upload_owner
 from mtls_operator.core.policy import admits
+from mtls_operator.core.reasons import Reason
 from mtls_operator.core.server_cert import admitted
 from mtls_operator.pki.inspect import chain_to_pem
 from mtls_operator.pki.text import normalise_pem
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.core.cloud import CertId, CloudCertificate
     from mtls_operator.core.lineage import Generation
-    from mtls_operator.ports import CertificateStore, View
+    from mtls_operator.ports import CertificateStore, Recorder, View
     from mtls_operator.reconcilers.signers import Signers
 
 
@@ -46,19 +47,26 @@ class Uploads:
 class RootUploads:
     """Uploads roots and takes them out again."""
 
-    def __init__(self, view: View, store: CertificateStore, signers: Signers, *, cluster: str) -> None:
+    def __init__(
+        self, view: View, store: CertificateStore, signers: Signers, recorder: Recorder, *, cluster: str
+    ) -> None:
         self._view = view
+        self._recorder = recorder
         self._store = store
         self._signers = signers
         self._cluster = cluster
 
     def listeners(self, authority: CertificateAuthority) -> list[MutualTLSListener]:
-        """Return the listeners that admit this authority's certificates and may do so."""
+        """Return the listeners that admit this authority's certificates and may do so.
+
+        One that is planned only and not in the cloud admits nobody.
+        """
         access, home = authority.spec.access.listeners, authority.metadata.namespace
         return [
             listener
             for listener in self._view.listeners()
             if authority.ref in admitted(listener)
+            and (listener.status.listener_id or not listener.metadata.is_plan_only)
             and admits(
                 access,
                 home=home,
@@ -82,9 +90,23 @@ class RootUploads:
         # An upload that was needed once stays until the authority goes, or its root is replaced.
         if known is None and self.listeners(authority):
             known = await self._upload(authority, roots, fingerprint)
+            await self._say_if_lost(authority, fingerprint, known)
         uploads = {upload.fingerprint: upload.id for upload in ours}
         uploads |= {fingerprint: known} if known is not None else {}
         return Uploads(admitted=known, others=others, by_fingerprint=uploads)
+
+    async def _say_if_lost(
+        self, authority: CertificateAuthority, fingerprint: Fingerprint, made: CertId
+    ) -> None:
+        """Say it when the upload stands in for one that somebody deleted."""
+        before = authority.status.admitted
+        if before is None or not before.cloud_certificate_id or before.fingerprint_sha256 != fingerprint:
+            return
+        message = (
+            f"changed in the cloud and put right: its certificate {before.cloud_certificate_id} is gone; "
+            f"uploaded again as {made}"
+        )
+        await self._recorder.warning(authority, Reason.DRIFT_FOUND, message)
 
     async def _ours(self, authority: CertificateAuthority) -> list[CloudCertificate]:
         owner = upload_owner(authority, self._cluster)

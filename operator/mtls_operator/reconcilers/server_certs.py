@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mtls_operator.core.cloud import CloudCertificate, Shown
     from mtls_operator.core.cluster import Secret
     from mtls_operator.core.leaf import StoredLeaf, WantedLeaf
-    from mtls_operator.core.server_cert import IssuedSlot, Slot
+    from mtls_operator.core.server_cert import CloudSlot, IssuedSlot, ReferencedSlot, Slot
     from mtls_operator.ports import Clock, Kube, Wake
     from mtls_operator.reconcilers.issuing import Issuing
     from mtls_operator.reconcilers.others_certs import CertificatesOfOthers, Others
@@ -68,7 +68,7 @@ class Bindings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Certificate:
+class SlotCertificate:
     """The certificate for a slot.
 
     Attributes:
@@ -82,7 +82,22 @@ class _Certificate:
     due: datetime
 
 
-class _PassAuthorities:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedLeaf:
+    """What a Secret of ours holds and should hold.
+
+    Attributes:
+        why: the reason to issue anew, None when what is stored will do.
+    """
+
+    secret: Secret | None
+    wanted: WantedLeaf
+    stored: StoredLeaf | None
+    signer: Signer
+    why: str | None
+
+
+class PassAuthorities:
     """The authorities of one pass: each is read once, however many domains share it."""
 
     def __init__(self, signers: Signers, namespace: str) -> None:
@@ -146,11 +161,11 @@ class ServerCertificates:
             OwnershipError: a Secret's name is taken.
         """
         uploaded = {upload.id: upload.fingerprint for upload in uploads if upload.kind is CertificateKind.CA}
-        authorities = _PassAuthorities(self._signers, listener.metadata.namespace)
+        authorities = PassAuthorities(self._signers, listener.metadata.namespace)
         others = await self._others.read(listener, uploads)
         by_domain: dict[str, Tls] = {}
         material: dict[Fingerprint, Material] = {}
-        found: list[_Certificate] = []
+        found: list[SlotCertificate] = []
         for slot in core.slots(listener):
             ca = await self._admitted(await authorities.get(slot.admits), uploaded)
             certificate = await self._certificate(listener, slot, authorities, others)
@@ -167,27 +182,19 @@ class ServerCertificates:
         )
 
     async def _certificate(
-        self, listener: MutualTLSListener, slot: Slot, authorities: _PassAuthorities, others: Others
-    ) -> _Certificate:
-        if isinstance(slot, core.CloudSlot):
-            existing = others.in_cloud[slot.certificate]
-            existing_cert.require_names(existing, slot.names)
-            end = existing.not_after
-            return _Certificate(shown=InCloud(slot.certificate), material=None, not_after=end, due=end)
+        self, listener: MutualTLSListener, slot: Slot, authorities: PassAuthorities, others: Others
+    ) -> SlotCertificate:
         if isinstance(slot, core.IssuedSlot):
             wanted, stored = await self._issued(listener, slot, authorities)
-            return _stored(slot.secret, stored, stored.renewal_time(wanted))
-        stored = others.secrets[slot.secret]
-        referenced_cert.require_names(slot.secret, stored, slot.names)
-        return _stored(slot.secret, stored, stored.facts.not_after)
+            return stored_certificate(slot.secret, stored, stored.renewal_time(wanted))
+        return kept(slot, others)
 
     async def _admitted(
         self, authority: CertificateAuthority, uploaded: Mapping[CertId, Fingerprint]
     ) -> CertId:
         """Return the cloud's id of the authority whose clients are admitted."""
-        admitted = authority.status.admitted
-        ca = admitted.cloud_certificate_id if admitted is not None else None
-        if admitted is None or ca is None or uploaded.get(CertId(ca)) != admitted.fingerprint_sha256:
+        ca = admitted_upload(authority, uploaded)
+        if ca is None:
             # Its own pass uploads; one that was deleted in the console would else wait for the resync.
             await self._wake(authority.key)
             raise NotReady(
@@ -195,7 +202,7 @@ class ServerCertificates:
                 f"the certificate of CertificateAuthority {authority.ref} is not in the cloud yet; "
                 "its own status says why",
             )
-        return CertId(ca)
+        return ca
 
     async def admissions(self, listener: MutualTLSListener) -> dict[str, CertId]:
         """Return whom the listener has to admit as far as that is known, by domain.
@@ -221,8 +228,23 @@ class ServerCertificates:
         return CertId(admitted.cloud_certificate_id) if is_allowed else None
 
     async def _issued(
-        self, listener: MutualTLSListener, slot: IssuedSlot, authorities: _PassAuthorities
+        self, listener: MutualTLSListener, slot: IssuedSlot, authorities: PassAuthorities
     ) -> tuple[WantedLeaf, StoredLeaf]:
+        judged = await self.judge(listener, slot, authorities)
+        if judged.stored is not None and judged.why is None:
+            return judged.wanted, judged.stored
+        return judged.wanted, await self._issue(listener, slot, judged)
+
+    async def judge(
+        self, listener: MutualTLSListener, slot: IssuedSlot, authorities: PassAuthorities
+    ) -> JudgedLeaf:
+        """Return what a slot has and should have; nothing is written.
+
+        Raises:
+            NotReady: the authority that signs is missing or has no root yet.
+            SpecError: access or names are not allowed.
+            OwnershipError: the Secret's name is taken.
+        """
         authority = await authorities.get(slot.issuer)
         require_server_names(authority, slot.names, namespace=listener.metadata.namespace)
         signer = await authorities.signer(authority)
@@ -230,26 +252,13 @@ class ServerCertificates:
         core.require_own_secret(listener, secret)
         wanted = core.wanted_server_leaf(listener, slot)
         stored = read_leaf(secret) if secret is not None else None
-        reason = why_issue(wanted, stored, signer.issuer.certificate, self._clock.now())
-        if stored is None or reason is not None:
-            stored = await self._issue(
-                listener, slot, previous=secret, wanted=wanted, stored=stored, signer=signer, why=reason
-            )
-        return wanted, stored
+        why = why_issue(wanted, stored, signer.issuer.certificate, self._clock.now())
+        return JudgedLeaf(secret=secret, wanted=wanted, stored=stored, signer=signer, why=why)
 
-    async def _issue(
-        self,
-        listener: MutualTLSListener,
-        slot: IssuedSlot,
-        *,
-        previous: Secret | None,
-        wanted: WantedLeaf,
-        stored: StoredLeaf | None,
-        signer: Signer,
-        why: str | None,
-    ) -> StoredLeaf:
-        purpose = Purpose(requester=listener, secret=slot.secret.name, why=why or "it is damaged")
-        chain, key = await self._issuing.issue(wanted, signer, stored, purpose)
+    async def _issue(self, listener: MutualTLSListener, slot: IssuedSlot, judged: JudgedLeaf) -> StoredLeaf:
+        wanted, previous, signer = judged.wanted, judged.secret, judged.signer
+        purpose = Purpose(requester=listener, secret=slot.secret.name, why=judged.why or "it is damaged")
+        chain, key = await self._issuing.issue(wanted, signer, judged.stored, purpose)
         rendered = core.render_server_secret(
             listener,
             slot,
@@ -264,9 +273,35 @@ class ServerCertificates:
         return as_stored(chain, key, wanted.renew_token)
 
 
-def _stored(secret: ObjectRef, leaf: StoredLeaf, due: datetime) -> _Certificate:
+def admitted_upload(authority: CertificateAuthority, uploaded: Mapping[CertId, Fingerprint]) -> CertId | None:
+    """Return the upload that listeners bind to admit an authority's clients, None while there is none."""
+    admitted = authority.status.admitted
+    ca = admitted.cloud_certificate_id if admitted is not None else None
+    if admitted is None or ca is None or uploaded.get(CertId(ca)) != admitted.fingerprint_sha256:
+        return None
+    return CertId(ca)
+
+
+def kept(slot: ReferencedSlot | CloudSlot, others: Others) -> SlotCertificate:
+    """Return the certificate of a slot that somebody else keeps.
+
+    Raises:
+        SpecError: it is not good for the domains.
+    """
+    if isinstance(slot, core.CloudSlot):
+        existing = others.in_cloud[slot.certificate]
+        existing_cert.require_names(existing, slot.names)
+        end = existing.not_after
+        return SlotCertificate(shown=InCloud(slot.certificate), material=None, not_after=end, due=end)
+    stored = others.secrets[slot.secret]
+    referenced_cert.require_names(slot.secret, stored, slot.names)
+    return stored_certificate(slot.secret, stored, stored.facts.not_after)
+
+
+def stored_certificate(secret: ObjectRef, leaf: StoredLeaf, due: datetime) -> SlotCertificate:
+    """Return the certificate of a Secret."""
     material = _material(secret.name, leaf)
-    return _Certificate(
+    return SlotCertificate(
         shown=material.fingerprint, material=material, not_after=leaf.facts.not_after, due=due
     )
 

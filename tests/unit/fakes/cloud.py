@@ -323,9 +323,13 @@ class FakeCertificateStore:
         self._balancers = balancers
         self._ids = count(1)
         self.uploads: dict[CertId, Upload] = {}
+        self.expired = 0
         self.foreign: dict[CertId, str] = {}
         self.names_newest = False
         self.others: dict[CertId, DescribedCertificate] = {}
+
+    def expire_reads(self) -> None:
+        self.expired += 1
 
     async def inventory(self) -> Sequence[CloudCertificate]:
         return [upload.certificate for upload in self.uploads.values()]

@@ -250,7 +250,8 @@ class FakeView:
 
     def listeners(self) -> Collection[MutualTLSListener]:
         objects = self._kube.objects.items()
-        return [MutualTLSListener.parse(b) for (kind, _), b in objects if kind is Kind.MUTUAL_TLS_LISTENER]
+        found = [MutualTLSListener.parse(b) for (kind, _), b in objects if kind is Kind.MUTUAL_TLS_LISTENER]
+        return [listener for listener in found if not listener.metadata.is_draft]
 
     def requests_to(self, authority: ObjectRef) -> Collection[Request]:
         objects = self._kube.objects.items()

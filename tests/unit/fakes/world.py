@@ -71,7 +71,7 @@ class World:
         self.ledger = Ledger(kube, clock)
         issuing = Issuing(self.ledger, clock, self.woken_up)
         roots, publication = Roots(kube, signers, clock), Publication(kube, signers, clock)
-        uploads = RootUploads(view, self.store, signers, cluster=CLUSTER)
+        uploads = RootUploads(view, self.store, signers, recorder, cluster=CLUSTER)
         authorities = AuthorityBehaviour(
             kube=kube,
             store=self.store,

@@ -140,7 +140,9 @@ def _read_published(body: Body) -> Published | None:
 
 
 def _read_listener(body: Body) -> MutualTLSListener | None:
+    """A draft is nobody's listener: it is planned for itself, and nothing else depends on it."""
     try:
-        return MutualTLSListener.parse(body)
+        listener = MutualTLSListener.parse(body)
     except SpecError:
         return None
+    return None if listener.metadata.is_draft else listener

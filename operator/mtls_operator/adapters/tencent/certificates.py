@@ -54,6 +54,10 @@ class CloudCertificates:
         self._shared: tuple[float, tuple[CloudCertificate, ...]] | None = None
         self._writes = 0
 
+    def expire_reads(self) -> None:
+        """Have the next `inventory` ask the cloud."""
+        self._written()
+
     async def inventory(self) -> Sequence[CloudCertificate]:
         """Return every upload that carries this cluster's tag; passes of the same second share it."""
         async with self._lock:
@@ -129,7 +133,7 @@ class CloudCertificates:
             self._written()
 
     def _written(self) -> None:
-        """Drop the shared list, and keep a list that is under way from being shared: both may lack this."""
+        """Drop the shared list, and keep a list that is under way from being shared: both may be old now."""
         self._writes += 1
         self._shared = None
 

@@ -1,0 +1,128 @@
+"""A pass over a listener that is planned only: look, plan, and say so. Nothing is written to the cloud.
+
+The plan is that of `core.listener_plan`, the same actions that the executor performs, and before it what
+an authority or an issuance would have to do first. Called by the MutualTLSListener reconciler.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtls_operator.api.meta import ObjectRef
+from mtls_operator.core.build import build_listener, listener_name
+from mtls_operator.core.conditions import PROGRAMMED, Aspect
+from mtls_operator.core.draft import stand_in
+from mtls_operator.core.feasible import require_feasible
+from mtls_operator.core.listener_plan import plan_listener
+from mtls_operator.core.outcome import Done, Waiting
+from mtls_operator.core.plan_text import shown
+from mtls_operator.core.reasons import Reason
+from mtls_operator.reconcilers.passes import Note, Result
+
+if TYPE_CHECKING:
+    from mtls_operator.api.listener import MutualTLSListener
+    from mtls_operator.core.cloud_quota import Quotas
+    from mtls_operator.core.desired import DesiredListener
+    from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, View
+    from mtls_operator.reconcilers.foresight import Foresight, Outlook
+    from mtls_operator.reconcilers.observe import Observer
+    from mtls_operator.reconcilers.permitted import PermittedBalancers
+
+
+class Planning:
+    """Plans and writes nothing."""
+
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        view: View,
+        balancers: LoadBalancers,
+        store: CertificateStore,
+        permitted: PermittedBalancers,
+        foresight: Foresight,
+        observer: Observer,
+        clock: Clock,
+        cluster: str,
+    ) -> None:
+        """Take the ports and an observer of its own: a plan must not touch the clocks of draining targets."""
+        self._kube = kube
+        self._view = view
+        self._balancers = balancers
+        self._store = store
+        self._permitted = permitted
+        self._foresight = foresight
+        self._observer = observer
+        self._clock = clock
+        self._cluster = cluster
+
+    async def result(self, resource: MutualTLSListener) -> Result:
+        """Return what would be done.
+
+        Raises:
+            OperatorError: what would keep a pass from doing it.
+        """
+        sentences = await self._plan(await self._planned(resource))
+        plan = shown(sentences)
+        status = resource.status.model_copy(update={"plan": plan})
+        if not plan:
+            done = Done(message="the cloud is as the manifest says; there is nothing to do")
+            aspects = () if resource.metadata.is_draft else (_programmed(resource, holds=True),)
+            return Result(status=status, outcome=done, aspects=aspects, cut_short=True)
+        message = f"{len(sentences)} changes are planned and not made, first: {plan[0]}"
+        changed = plan != resource.status.plan and not resource.metadata.is_draft
+        return Result(
+            status=status,
+            outcome=Waiting(reason=Reason.PLAN_ONLY, message=message),
+            aspects=() if resource.metadata.is_draft else (_programmed(resource, holds=False),),
+            notes=(Note(Reason.PLAN_ONLY, f"planned and not made: {'; '.join(plan)}"),) if changed else (),
+            cut_short=True,
+        )
+
+    def forget(self, ref: ObjectRef) -> None:
+        """Drop the clocks that belong to an object that is gone."""
+        self._observer.forget(ref)
+
+    async def deletion(self, resource: MutualTLSListener) -> Result:
+        """Return what the deletion of the object would do; it is held up until that may be done."""
+        balancer = await self._permitted.find(resource)
+        listener = await self._observer.find(resource, balancer) if balancer is not None else None
+        plan = (f"delete listener {listener.id} and the certificates uploaded for it",) if listener else ()
+        message = "the annotation plan-only keeps what it has in the cloud; take it off, or set "
+        message += "spec.deletionPolicy: Retain"
+        status = resource.status.model_copy(update={"plan": plan})
+        return Result(status=status, outcome=Waiting(reason=Reason.PLAN_ONLY, message=message))
+
+    async def _planned(self, resource: MutualTLSListener) -> MutualTLSListener:
+        if not resource.metadata.is_draft:
+            return resource
+        named = ObjectRef(resource.metadata.namespace, resource.metadata.plans_for)
+        return stand_in(resource, await self._kube.get_listener(named))
+
+    async def _plan(self, planned: MutualTLSListener) -> tuple[str, ...]:
+        balancer = await self._permitted.reach(planned)
+        self._permitted.require(planned, balancer)
+        outlook = await self._foresight.look(planned, await self._store.inventory())
+        desired = self._desired(planned, outlook, await self._balancers.quotas(balancer.region))
+        observed = await self._observer.observe(planned, balancer, desired, outlook.bindings)
+        plan = plan_listener(desired, observed, self._clock.now())
+        require_feasible(plan, desired, observed)
+        return (*(str(one) for one in outlook.first), *plan.sentences())
+
+    def _desired(self, planned: MutualTLSListener, outlook: Outlook, quotas: Quotas) -> DesiredListener:
+        return build_listener(
+            planned,
+            name=listener_name(self._cluster, planned),
+            bindings=outlook.bindings.by_domain,
+            secrets=outlook.secrets,
+            nodes=self._view.nodes(),
+            services=self._view.services(planned.metadata.namespace),
+            now=self._clock.now(),
+            most_targets=quotas.targets,
+        )
+
+
+def _programmed(resource: MutualTLSListener, *, holds: bool) -> Aspect:
+    message = f"listener {resource.status.listener_id}" if holds else "planned only"
+    reason = Reason.SUCCEEDED if holds else Reason.PLAN_ONLY
+    return Aspect(PROGRAMMED, holds=holds, reason=reason, message=message)
