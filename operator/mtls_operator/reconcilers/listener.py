@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mtls_operator.core.desired import DesiredListener
     from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, View
     from mtls_operator.reconcilers.execute import Executor
+    from mtls_operator.reconcilers.inventory import Inventory
     from mtls_operator.reconcilers.listener_report import ListenerReport
     from mtls_operator.reconcilers.observe import Observer
     from mtls_operator.reconcilers.permitted import PermittedBalancers
@@ -47,6 +48,7 @@ class ListenerBehaviour:
         view: View,
         balancers: LoadBalancers,
         store: CertificateStore,
+        inventory: Inventory,
         permitted: PermittedBalancers,
         certificates: ServerCertificates,
         observer: Observer,
@@ -62,6 +64,7 @@ class ListenerBehaviour:
         self._view = view
         self._balancers = balancers
         self._store = store
+        self._inventory = inventory
         self._permitted = permitted
         self._certificates = certificates
         self._observer = observer
@@ -77,11 +80,19 @@ class ListenerBehaviour:
         return await self._kube.get_listener(ref)
 
     def forget(self, ref: ObjectRef) -> None:
-        """Drop the clocks of draining targets."""
+        """Drop the clocks of draining targets and the claims on certificates."""
         self._observer.forget(ref)
+        self._inventory.forget(ref)
 
     async def converge(self, resource: MutualTLSListener) -> Result:
         """Make the cloud's listener what the manifest says."""
+        try:
+            return await self._converge(resource)
+        finally:
+            # By now it has claimed the certificates that it wants, or cannot want any yet.
+            self._inventory.saw(resource.ref)
+
+    async def _converge(self, resource: MutualTLSListener) -> Result:
         balancer = await self._permitted.reach(resource)
         try:
             self._permitted.require(resource, balancer)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from mtls_operator.core.balancer_access import BalancerAccess
     from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, Recorder, View
+    from mtls_operator.reconcilers.inventory import Inventory
     from mtls_operator.reconcilers.server_certs import ServerCertificates
     from mtls_operator.reconcilers.signers import Signers
 
@@ -31,6 +32,7 @@ def assemble_listeners(
     view: View,
     balancers: LoadBalancers,
     store: CertificateStore,
+    inventory: Inventory,
     certificates: ServerCertificates,
     signers: Signers,
     access: BalancerAccess,
@@ -54,13 +56,14 @@ def assemble_listeners(
         cluster=cluster,
         allow_always=allow_always,
     )
-    observer = Observer(balancers, store, view, adoption, clock, cluster=cluster)
-    executor = Executor(balancers, store)
+    observer = Observer(balancers, inventory, view, adoption, clock, cluster=cluster)
+    executor = Executor(balancers, inventory)
     return ListenerBehaviour(
         kube=kube,
         view=view,
         balancers=balancers,
         store=store,
+        inventory=inventory,
         permitted=permitted,
         certificates=certificates,
         observer=observer,
@@ -68,7 +71,11 @@ def assemble_listeners(
         rounds=Rounds(observer, executor, adoption, clock, cluster=cluster),
         report=ListenerReport(balancers, observer, clock),
         teardown=Teardown(
-            permitted=permitted, balancers=balancers, store=store, observer=observer, cluster=cluster
+            permitted=permitted,
+            balancers=balancers,
+            inventory=inventory,
+            observer=observer,
+            recorder=recorder,
         ),
         clock=clock,
         cluster=cluster,
