@@ -329,6 +329,7 @@ class FakeCertificateStore:
         self.used_elsewhere: dict[CertId, list[str]] = {}
         self.unreachable: errors.CloudError | None = None
         self.quota: int | None = None
+        self.before_delete: list[Callable[[CloudCertificate], None]] = []
         self.pauses = 0
         """How often others get their turn before a call is answered."""
 
@@ -387,6 +388,9 @@ class FakeCertificateStore:
 
     async def delete(self, certificate: CertId) -> None:
         await self._pause()
+        for check in self.before_delete:
+            if certificate in self.uploads:
+                check(self.uploads[certificate].certificate)
         with self._faults.write(f"DeleteCertificate {certificate}", cloud=True):
             if self._balancers.users_of(certificate) or certificate in self.used_by_other_products:
                 raise _refused("DeleteCertificate", errors.InUse, certificate)
