@@ -60,6 +60,13 @@ class AdoptionSection(_Section):
     as they like, any HTTPS listener of the load balancers that their namespace may use."""
 
 
+class CertificatesSection(_Section):
+    """What was uploaded to the certificate service."""
+
+    orphan_grace: Annotated[Duration, Field(ge=timedelta(minutes=1))] = timedelta(hours=1)
+    """For how long an upload has to be seen wanted and used by nobody before it is deleted."""
+
+
 class SecretTemplateSection(_Section):
     """What requesters may have put on their Secrets."""
 
@@ -75,6 +82,7 @@ class Config(_Section):
     cloud: CloudSection = CloudSection()
     load_balancer_access: AccessSection = AccessSection()
     adoption: AdoptionSection = AdoptionSection()
+    certificates: CertificatesSection = CertificatesSection()
     secret_template: SecretTemplateSection = SecretTemplateSection()
     resync_interval: Annotated[Duration, Field(ge=timedelta(seconds=10))] = timedelta(minutes=10)
     """How often every object is compared with the cloud without being called."""

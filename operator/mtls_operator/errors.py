@@ -20,6 +20,7 @@
         ├── Busy             the load balancer has another change under way
         ├── Throttled
         ├── QuotaExceeded    a person must raise it or free something
+        │   └── CertificateQuotaExceeded
         ├── AccessDenied     credentials or their policy
         ├── InvalidRequest
         ├── TaskFailed       accepted, then not done: nothing changed
@@ -142,6 +143,16 @@ class Throttled(CloudError):
 
 class QuotaExceeded(CloudError):
     """An account's quota is used up."""
+
+
+class CertificateQuotaExceeded(QuotaExceeded):
+    """The account may not have more certificates."""
+
+    def __init__(self, action: str, code: str, message: str, request_id: str = "") -> None:
+        advice = (
+            "delete certificates that nothing uses from the certificate service, or ask for a higher quota"
+        )
+        super().__init__(action, code, f"{message.rstrip('. ')}: {advice}", request_id)
 
 
 class AccessDenied(CloudError):

@@ -40,10 +40,12 @@ from mtls_operator.observability import configure_logging
 from mtls_operator.reconcilers.admission import Admission
 from mtls_operator.reconcilers.authority import AuthorityBehaviour
 from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
+from mtls_operator.reconcilers.inventory import Inventory
 from mtls_operator.reconcilers.issuing import Issuing
 from mtls_operator.reconcilers.ledger import Ledger
 from mtls_operator.reconcilers.listener_assembly import assemble_listeners
 from mtls_operator.reconcilers.loop import Loop
+from mtls_operator.reconcilers.orphans import OrphanCollector
 from mtls_operator.reconcilers.others_certs import CertificatesOfOthers
 from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.publication import Publication
@@ -125,6 +127,7 @@ def _assemble(
     recorder = EventRecorder(api, clock, instance=_instance())
     store = CloudCertificates(cloud, cluster=cluster, regions=config.cloud.regions)
     balancers = CloudLoadBalancers(cloud, LoadBalancerWrites(cloud))
+    inventory = Inventory(view, store)
     signers = Signers(kube, view, clock)
     ledger = Ledger(kube, clock)
     issuing = Issuing(ledger, clock, queue.add)
@@ -157,6 +160,7 @@ def _assemble(
         view=view,
         balancers=balancers,
         store=store,
+        inventory=inventory,
         signers=signers,
         certificates=ServerCertificates(
             kube=kube,
@@ -196,6 +200,7 @@ def _assemble(
         loop=loop,
         workers=config.workers,
         resync=config.resync_interval,
+        collector=OrphanCollector(view, store, inventory, clock, grace=config.certificates.orphan_grace),
         crl_server=CrlServer(view.published, clock, listening) if listening is not None else None,
     )
     return build_registry(Watches(view, queue, echoes), lifecycle, os.environ)

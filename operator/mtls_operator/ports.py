@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mtls_operator.api.authority import CertificateAuthority
     from mtls_operator.api.client_cert import ClientCert
     from mtls_operator.api.listener import MutualTLSListener
-    from mtls_operator.api.meta import Key, ObjectRef
+    from mtls_operator.api.meta import Key, Kind, ObjectRef
     from mtls_operator.api.resource import Resource, Status
     from mtls_operator.core.actions import NewRule, RoutedTarget
     from mtls_operator.core.cloud import (
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from mtls_operator.core.cloud_quota import Quotas
     from mtls_operator.core.cluster import ConfigMap, Namespace, Node, Request, Secret, Service
+    from mtls_operator.core.published import Published
 
 
 class Clock(Protocol):
@@ -153,6 +154,14 @@ class View(Protocol):
 
     def requests_to(self, authority: ObjectRef) -> Collection[Request]:
         """Return every ClientCert of an authority."""
+        ...
+
+    def refs_of(self, kind: Kind) -> Collection[ObjectRef]:
+        """Return where every object of a kind of ours is."""
+        ...
+
+    def published(self, authority: ObjectRef) -> Published | None:
+        """Return what an authority publishes, also one that is gone; None when it publishes nothing."""
         ...
 
     def requests_within(self, authority: ObjectRef, namespace: str) -> Collection[Request]:

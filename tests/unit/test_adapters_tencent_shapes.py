@@ -27,7 +27,7 @@ CODES: list[tuple[str, type[errors.CloudError]]] = [
     ("RequestLimitExceeded.UinLimitExceeded", errors.Throttled),
     ("LimitExceeded.RateLimitExceeded", errors.Throttled),
     ("LimitExceeded", errors.QuotaExceeded),
-    ("InvalidParameter.CertificatesNumberExceeded", errors.QuotaExceeded),
+    ("InvalidParameter.CertificatesNumberExceeded", errors.CertificateQuotaExceeded),
     ("ResourceInsufficient", errors.QuotaExceeded),
     ("FailedOperation.ResourceInOperating", errors.Busy),
     ("InvalidParameter.PortCheckFailed", errors.AlreadyExists),

@@ -65,7 +65,7 @@ async def test_the_authority_goes_when_the_listener_has_gone() -> None:
     assert set(world.kube.objects) == {(CERT, ObjectRef("edge", "payments"))}
 
 
-async def test_an_upload_that_is_bound_elsewhere_is_not_deleted() -> None:
+async def test_an_upload_that_is_bound_elsewhere_stays_and_does_not_hold_its_object_up() -> None:
     world = await settled()
     (known,) = world.balancers.on(BALANCER)
     assert known.tls is not None
@@ -81,12 +81,12 @@ async def test_an_upload_that_is_bound_elsewhere_is_not_deleted() -> None:
     world.balancers.put(BALANCER, copy)
     world.kube.delete(LISTENER, API)
     await world.settle()
-    ready = world.condition(LISTENER, "api", "Ready")
-    assert ready is not None
-    assert (ready["reason"], BALANCER in ready["message"]) == ("InUse", True)
-    del world.balancers.state[copy.id]
-    await world.settle()
     assert (LISTENER, API) not in world.kube.objects
+    assert known.tls.certificate_id in world.store.uploads
+    (event,) = [e for e in world.recorder.events if e.reason == "CertificateKept"]
+    assert event.key == "MutualTLSListener edge/api"
+    said = f"certificate {known.tls.certificate_id} stays in the cloud: load balancer {BALANCER} uses it"
+    assert event.message == said
 
 
 async def test_retain_leaves_everything_in_place() -> None:

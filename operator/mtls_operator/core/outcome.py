@@ -70,6 +70,7 @@ def backoff(attempts: int) -> timedelta:
 _STUCK: Final[tuple[tuple[type[errors.OperatorError], Reason], ...]] = (
     (PkiError, Reason.INVALID_SPEC),
     (errors.AccessDenied, Reason.CLOUD_ACCESS_DENIED),
+    (errors.CertificateQuotaExceeded, Reason.CERTIFICATE_QUOTA_EXCEEDED),
     (errors.QuotaExceeded, Reason.CLOUD_QUOTA_EXCEEDED),
     (errors.InvalidRequest, Reason.CLOUD_REFUSED),
     (errors.KubeForbidden, Reason.KUBERNETES_REFUSED),

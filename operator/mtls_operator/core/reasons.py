@@ -143,6 +143,8 @@ class Reason(StrEnum):
     is bound stays bound."""
     CERTIFICATE_QUOTA_EXCEEDED = "CertificateQuotaExceeded"
     """The account may not have more certificates: delete some, or ask for a higher quota."""
+    CERTIFICATE_KEPT = "CertificateKept"
+    """An event: a certificate that was uploaded for the object stays in the cloud, since others use it."""
     TARGET_QUOTA_EXCEEDED = "TargetQuotaExceeded"
     """More nodes are eligible than a rule may have targets; a stable part of them serves."""
     CLOUD_ACCESS_DENIED = "CloudAccessDenied"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mtls_operator.adapters.crl_server import CrlServer
     from mtls_operator.adapters.kube.view import ClusterView
     from mtls_operator.reconcilers.loop import Loop
+    from mtls_operator.reconcilers.orphans import OrphanCollector
     from mtls_operator.reconcilers.queue import KeyedQueue
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Lifecycle:
         loop: Loop,
         workers: int,
         resync: timedelta,
+        collector: OrphanCollector,
         crl_server: CrlServer | None,
     ) -> None:
         """Take what to run; without a server of revocation lists where none is wanted."""
@@ -47,6 +49,7 @@ class Lifecycle:
         self._loop = loop
         self._workers = workers
         self._resync = resync.total_seconds()
+        self._collector = collector
         self._crl_server = crl_server
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -79,6 +82,9 @@ class Lifecycle:
                         await self._queue.add(key, self._resync, Lane.RESYNC)
             except KubeError as error:
                 log.warning("the resync could not list the cluster: %s", error)
+                continue
+            # Only with the whole cluster in view: what is not seen would be taken for gone.
+            await self._collector.sweep()
 
     def probe(self) -> str:
         """Answer the liveness probe; raises when a task of ours has ended."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from mtls_operator.core import actions
-from mtls_operator.core.cloud import CertificateKind, MutualBinding
+from mtls_operator.core.cloud import MutualBinding
 from mtls_operator.core.lanes import Lane, in_lane
 from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import NotReady
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from mtls_operator.core.actions import Action, Removal, Tls
     from mtls_operator.core.cloud import CertificateOwner, ListenerId, LoadBalancer
     from mtls_operator.core.desired import ObservedListener
-    from mtls_operator.ports import CertificateStore, LoadBalancers
+    from mtls_operator.ports import LoadBalancers
+    from mtls_operator.reconcilers.inventory import Inventory
     from mtls_operator.reconcilers.server_certs import Bindings
 
 
@@ -51,9 +52,9 @@ class Round:
 class Executor:
     """Performs actions at the cloud."""
 
-    def __init__(self, balancers: LoadBalancers, store: CertificateStore) -> None:
+    def __init__(self, balancers: LoadBalancers, inventory: Inventory) -> None:
         self._balancers = balancers
-        self._store = store
+        self._inventory = inventory
 
     async def perform(self, action: Action, at: Round) -> None:  # noqa: C901, PLR0912 - a flat table
         """Perform one action; returns when the cloud has made the change."""
@@ -105,7 +106,7 @@ class Executor:
             case actions.DeregisterTargets():
                 await self._balancers.deregister(lb, action.listener, action.targets)
             case actions.DeleteCertificate():
-                await self._store.delete(action.certificate)
+                await self._inventory.delete(action.certificate)
             case _:
                 assert_never(action)
 
@@ -128,12 +129,10 @@ class Executor:
 
     async def _upload(self, action: actions.UploadServerCertificate, at: Round) -> None:
         material = at.bindings.material[action.fingerprint]
-        await self._store.upload(
-            CertificateKind.SERVER,
+        await self._inventory.upload(
             chain=material.chain,
             key=material.key,
             alias=f"{at.owner.namespace}/{material.secret}",
             owner=at.owner,
             fingerprint=action.fingerprint,
-            tags={},
         )

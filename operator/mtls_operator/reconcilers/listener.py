@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mtls_operator.core.desired import DesiredListener
     from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, View
     from mtls_operator.reconcilers.execute import Executor
+    from mtls_operator.reconcilers.inventory import Inventory
     from mtls_operator.reconcilers.listener_report import ListenerReport
     from mtls_operator.reconcilers.observe import Observer
     from mtls_operator.reconcilers.permitted import PermittedBalancers
@@ -54,6 +55,7 @@ class ListenerBehaviour:
         view: View,
         balancers: LoadBalancers,
         store: CertificateStore,
+        inventory: Inventory,
         permitted: PermittedBalancers,
         certificates: ServerCertificates,
         observer: Observer,
@@ -70,6 +72,7 @@ class ListenerBehaviour:
         self._view = view
         self._balancers = balancers
         self._store = store
+        self._inventory = inventory
         self._permitted = permitted
         self._certificates = certificates
         self._observer = observer
@@ -86,8 +89,9 @@ class ListenerBehaviour:
         return await self._kube.get_listener(ref)
 
     def forget(self, ref: ObjectRef) -> None:
-        """Drop the clocks of draining targets, and what was said about drift."""
+        """Drop the clocks of draining targets, the claims on certificates, and what was said about drift."""
         self._observer.forget(ref)
+        self._inventory.forget(ref)
         self._rounds.forget(ref)
         self._planning.forget(ref)
 
@@ -101,6 +105,9 @@ class ListenerBehaviour:
             result = await making(resource)
         except OperatorError as error:
             result = Result(status=_after_failure(resource), outcome=error, cut_short=True)
+        finally:
+            # By now it has claimed the certificates that it wants, or cannot want any yet.
+            self._inventory.saw(resource.ref)
         handled = {"last_handled_sync": metadata.wanted_sync or None}
         return replace(result, status=result.status.model_copy(update=handled))
 

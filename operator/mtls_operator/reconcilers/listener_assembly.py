@@ -11,6 +11,7 @@ from mtls_operator.reconcilers.adoption import Adoption
 from mtls_operator.reconcilers.drift_events import DriftEvents
 from mtls_operator.reconcilers.execute import Executor
 from mtls_operator.reconcilers.foresight import Foresight
+from mtls_operator.reconcilers.inventory import Inventory
 from mtls_operator.reconcilers.listener import ListenerBehaviour
 from mtls_operator.reconcilers.listener_report import ListenerReport
 from mtls_operator.reconcilers.observe import Observer
@@ -35,6 +36,7 @@ def assemble_listeners(
     view: View,
     balancers: LoadBalancers,
     store: CertificateStore,
+    inventory: Inventory,
     certificates: ServerCertificates,
     signers: Signers,
     access: BalancerAccess,
@@ -58,13 +60,14 @@ def assemble_listeners(
         cluster=cluster,
         allow_always=allow_always,
     )
-    observer = Observer(balancers, store, view, adoption, clock, cluster=cluster)
-    executor = Executor(balancers, store)
+    observer = Observer(balancers, inventory, view, adoption, clock, cluster=cluster)
+    executor = Executor(balancers, inventory)
     return ListenerBehaviour(
         kube=kube,
         view=view,
         balancers=balancers,
         store=store,
+        inventory=inventory,
         permitted=permitted,
         certificates=certificates,
         observer=observer,
@@ -77,18 +80,19 @@ def assemble_listeners(
             store=store,
             permitted=permitted,
             foresight=Foresight(certificates, CertificatesOfOthers(kube, store, clock), signers, clock),
-            observer=Observer(balancers, store, view, adoption, clock, cluster=cluster),
+            # With an inventory of its own: a plan must claim nothing, least of all for the object of a draft.
+            observer=Observer(balancers, Inventory(view, store), view, adoption, clock, cluster=cluster),
             clock=clock,
             cluster=cluster,
         ),
         report=ListenerReport(balancers, observer, clock),
         teardown=Teardown(
             permitted=permitted,
-            store=store,
+            inventory=inventory,
             observer=observer,
             executor=executor,
+            recorder=recorder,
             clock=clock,
-            cluster=cluster,
         ),
         clock=clock,
         cluster=cluster,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from mtls_operator.core.adoption import is_claimed_by_another, on_port
 from mtls_operator.core.build import listener_name
-from mtls_operator.core.cloud import CertificateKind
 from mtls_operator.core.desired import ObservedListener
 from mtls_operator.core.reasons import Reason
 from mtls_operator.core.target_plan import surplus
@@ -23,11 +22,12 @@ if TYPE_CHECKING:
 
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.api.meta import ObjectRef
-    from mtls_operator.core.cloud import CertId, CloudCertificate, Listener, LoadBalancer, Target
+    from mtls_operator.core.cloud import CertId, Listener, LoadBalancer, Target
     from mtls_operator.core.desired import DesiredListener
     from mtls_operator.core.target_plan import Place
-    from mtls_operator.ports import CertificateStore, Clock, LoadBalancers, View
+    from mtls_operator.ports import Clock, LoadBalancers, View
     from mtls_operator.reconcilers.adoption import Adoption
+    from mtls_operator.reconcilers.inventory import Inventory
     from mtls_operator.reconcilers.server_certs import Bindings
 
 
@@ -37,16 +37,16 @@ class Observer:
     def __init__(
         self,
         balancers: LoadBalancers,
-        store: CertificateStore,
+        inventory: Inventory,
         view: View,
         adoption: Adoption,
         clock: Clock,
         *,
         cluster: str,
     ) -> None:
-        """Take the ports, and the cluster's id, which marks what is ours."""
+        """Take the ports and the uploads, and the cluster's id, which marks what is ours."""
         self._balancers = balancers
-        self._store = store
+        self._inventory = inventory
         self._view = view
         self._adoption = adoption
         self._clock = clock
@@ -87,6 +87,9 @@ class Observer:
             OwnershipError: somebody else's listener has the port and is not adopted.
             SpecError: SNI was switched on behind our back, which cannot be undone.
         """
+        wanted = frozenset(fingerprint for tls in desired.bindings() for fingerprint in tls.uploads)
+        # Before anything is looked at: what is seen of these certificates then stays.
+        await self._inventory.claim(resource.ref, wanted)
         listeners = await self._balancers.listeners(balancer)
         listener = self._ours(resource, listeners)
         other = on_port(resource, listeners) if listener is None else None
@@ -96,11 +99,11 @@ class Observer:
         if listener is not None:
             _require_same_sni(resource, listener)
             listener = await self._balancers.with_targets(balancer, listener)
-        own = [upload for upload in await self._store.inventory() if _is_for(upload, resource)]
+        holdings = await self._inventory.look(resource, listener)
         observed = ObservedListener(
             listener=listener,
-            uploads={upload.fingerprint: upload.id for upload in own},
-            unused=await self._unused(listener, desired, own),
+            uploads=holdings.uploads,
+            unused=holdings.unused,
             neighbours=len(listeners),
             quotas=await self._balancers.quotas(balancer.region),
             adopting=other is not None,
@@ -125,18 +128,6 @@ class Observer:
         """Return the targets that get traffic."""
         health = await self._balancers.health(balancer, listener.id)
         return frozenset(place for place, verdict in health.items() if verdict.serves)
-
-    async def _unused(
-        self,
-        listener: Listener | None,
-        desired: DesiredListener,
-        own: Sequence[CloudCertificate],
-    ) -> tuple[CertId, ...]:
-        """Return the uploads of earlier certificates that no load balancer uses any more."""
-        wanted = {fingerprint for tls in desired.bindings() for fingerprint in tls.uploads}
-        bound = _bound(listener)
-        earlier = [u.id for u in own if u.fingerprint not in wanted and u.id not in bound]
-        return tuple([certificate for certificate in earlier if not await self._store.users(certificate)])
 
     def _clocks(self, ref: ObjectRef, leaving: Mapping[Place, Target]) -> Mapping[Place, datetime]:
         """Start the clock of each target that has come to weight 0, and drop those that are gone."""
@@ -167,22 +158,6 @@ class Observer:
     def forget(self, ref: ObjectRef) -> None:
         """Drop the clocks of an object that is gone."""
         self._draining.pop(ref, None)
-
-
-def _is_for(upload: CloudCertificate, resource: MutualTLSListener) -> bool:
-    """Tell whether a server certificate was uploaded for this very listener.
-
-    Another listener that shows the same certificate has an upload of its own: so each may go with its
-    listener, and none is deleted while somebody else counts on it.
-    """
-    return upload.kind is CertificateKind.SERVER and upload.owner.uid == resource.metadata.uid
-
-
-def _bound(listener: Listener | None) -> set[CertId]:
-    if listener is None:
-        return set()
-    bindings = [listener.tls, *(rule.tls for rule in listener.rules)]
-    return {certificate for tls in bindings if tls is not None for certificate in tls.server}
 
 
 def _require_same_sni(resource: MutualTLSListener, listener: Listener) -> None:

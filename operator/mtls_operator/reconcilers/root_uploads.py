@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mtls_operator.api.authority import UploadPolicy
 from mtls_operator.core.cloud import CertificateKind, Fingerprint
+from mtls_operator.core.inventory import is_of_authority
 from mtls_operator.core.lineage import bundle_fingerprint
 from mtls_operator.core.ownership import upload_owner
 from mtls_operator.core.policy import admits
@@ -86,7 +87,7 @@ class RootUploads:
         fingerprint = Fingerprint(bundle_fingerprint(roots))
         ours = await self._ours(authority)
         others = tuple(upload.id for upload in ours if upload.fingerprint != fingerprint)
-        known = next((upload.id for upload in ours if upload.fingerprint == fingerprint), None)
+        known = min((upload.id for upload in ours if upload.fingerprint == fingerprint), default=None)
         # An upload that was needed once stays until the authority goes, or its root is replaced.
         if known is None and self.listeners(authority):
             known = await self._upload(authority, roots, fingerprint)
@@ -110,11 +111,7 @@ class RootUploads:
 
     async def _ours(self, authority: CertificateAuthority) -> list[CloudCertificate]:
         owner = upload_owner(authority, self._cluster)
-        return [
-            upload
-            for upload in await self._store.inventory()
-            if upload.kind is CertificateKind.CA and upload.owner == owner
-        ]
+        return [upload for upload in await self._store.inventory() if is_of_authority(upload, owner)]
 
     async def _upload(
         self, authority: CertificateAuthority, roots: tuple[Generation, ...], fingerprint: Fingerprint

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator.core.deletion import draining, without_access
 from mtls_operator.core.outcome import Waiting
-from mtls_operator.core.ownership import upload_owner
 from mtls_operator.core.reasons import Reason
 from mtls_operator.core.teardown_plan import plan_teardown
 from mtls_operator.errors import AccessDenied, CloudNotFound
-from mtls_operator.reconcilers.uploads import delete_uploads
 
 if TYPE_CHECKING:
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.core.outcome import Stuck
-    from mtls_operator.ports import CertificateStore, Clock
+    from mtls_operator.ports import Clock, Recorder
     from mtls_operator.reconcilers.execute import Executor
+    from mtls_operator.reconcilers.inventory import Inventory
     from mtls_operator.reconcilers.observe import Observer
     from mtls_operator.reconcilers.permitted import PermittedBalancers
 
 _MOST_LOOKS: Final = 6
 _LOOK_AGAIN: Final = timedelta(seconds=5)
+_FIRST_PASSES: Final = timedelta(seconds=1)
 
 
 class Teardown:
@@ -37,21 +37,23 @@ class Teardown:
         self,
         *,
         permitted: PermittedBalancers,
-        store: CertificateStore,
+        inventory: Inventory,
         observer: Observer,
         executor: Executor,
+        recorder: Recorder,
         clock: Clock,
-        cluster: str,
     ) -> None:
         self._permitted = permitted
-        self._store = store
+        self._inventory = inventory
         self._observer = observer
         self._executor = executor
+        self._recorder = recorder
         self._clock = clock
-        self._cluster = cluster
 
     async def remove(self, resource: MutualTLSListener) -> Waiting | Stuck | None:
-        """Drain and delete the listener, then delete its certificates; None when nothing is left.
+        """Drain and delete the listener, then delete its certificates; None when nothing of it is left.
+
+        A certificate that others use stays, and does not hold the object up: an event says so.
 
         Raises:
             CloudError: the cloud refused or could not be asked.
@@ -60,7 +62,7 @@ class Teardown:
             waiting = await self._remove_listener(resource)
             if waiting is not None:
                 return waiting
-            return await delete_uploads(self._store, upload_owner(resource, self._cluster))
+            return await self._take_certificates_out(resource)
         except AccessDenied as error:
             return without_access(resource, error, _left_of(resource))
 
@@ -80,6 +82,15 @@ class Teardown:
                 await self._executor.take_away(teardown.steps[0], balancer)
         message = "the cloud accepted the changes and still shows the listener"
         return Waiting(reason=Reason.DELETING, message=message, after=_LOOK_AGAIN)
+
+    async def _take_certificates_out(self, resource: MutualTLSListener) -> Waiting | None:
+        if not self._inventory.knows_all_claims():
+            message = "its certificates go when each MutualTLSListener has been looked at since the start"
+            return Waiting(reason=Reason.DELETING, message=message, after=_FIRST_PASSES)
+        kept = await self._inventory.take_out(resource)
+        if kept:
+            await self._recorder.normal(resource, Reason.CERTIFICATE_KEPT, "; ".join(map(str, kept)))
+        return None
 
 
 def _left_of(resource: MutualTLSListener) -> str:

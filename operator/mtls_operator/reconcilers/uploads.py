@@ -1,6 +1,6 @@
-"""Take an object's uploaded certificates out of the cloud again.
+"""Take an authority's uploaded roots out of the cloud again.
 
-Called when an authority or a listener is torn down.
+Called when a CertificateAuthority is torn down.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from mtls_operator import errors
+from mtls_operator.core.inventory import is_of_authority
 from mtls_operator.core.outcome import Waiting
 from mtls_operator.core.reasons import Reason
 
@@ -16,19 +18,24 @@ if TYPE_CHECKING:
     from mtls_operator.ports import CertificateStore
 
 _RETRY: Final = timedelta(seconds=10)
+_REFUSED_RETRY: Final = timedelta(minutes=1)
 
 
 async def delete_uploads(store: CertificateStore, owner: CertificateOwner) -> Waiting | None:
-    """Delete every upload that carries the owner's tags; None when none is left.
+    """Delete every root that was uploaded for the authority; None when none is left.
 
-    One that a load balancer still uses is kept: the cloud's own deletion does not look.
+    One that a load balancer still uses is kept: the cloud's own deletion need not look.
     """
     for upload in await store.inventory():
-        if upload.owner != owner:
+        if not is_of_authority(upload, owner):
             continue
         users = await store.users(upload.id)
         if users:
             message = f"its certificate {upload.id} is still used by load balancer {', '.join(users)}"
             return Waiting(reason=Reason.IN_USE, message=message, after=_RETRY)
-        await store.delete(upload.id)
+        try:
+            await store.delete(upload.id)
+        except errors.InUse as error:
+            message = f"the cloud says that its certificate {upload.id} is still used: {error}"
+            return Waiting(reason=Reason.IN_USE, message=message, after=_REFUSED_RETRY)
     return None

@@ -5,6 +5,7 @@ attributes are shared by its rules, one default domain, no two listeners on a po
 what is bound. Everything is a frozen value, so a state can be kept and compared.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -318,21 +319,37 @@ class FakeCertificateStore:
         names_newest: which of several equal certificates the service names.
     """
 
-    def __init__(self, faults: Faults, balancers: FakeLoadBalancers) -> None:
+    def __init__(self, faults: Faults, balancers: FakeLoadBalancers, *, cluster: str) -> None:
         self._faults = faults
         self._balancers = balancers
+        self._cluster = cluster
         self._ids = count(1)
         self.uploads: dict[CertId, Upload] = {}
         self.expired = 0
         self.foreign: dict[CertId, str] = {}
         self.names_newest = False
         self.others: dict[CertId, DescribedCertificate] = {}
+        self.used_by_other_products: set[CertId] = set()
+        self.used_elsewhere: dict[CertId, list[str]] = {}
+        self.unreachable: errors.CloudError | None = None
+        self.quota: int | None = None
+        self.before_delete: list[Callable[[CloudCertificate], None]] = []
+        self.pauses = 0
+        """How often others get their turn before a call is answered."""
+
+    async def _pause(self) -> None:
+        for _ in range(self.pauses):
+            await asyncio.sleep(0)
+        if self.unreachable is not None:
+            raise self.unreachable
 
     def expire_reads(self) -> None:
         self.expired += 1
 
     async def inventory(self) -> Sequence[CloudCertificate]:
-        return [upload.certificate for upload in self.uploads.values()]
+        await self._pause()
+        known = (upload.certificate for upload in self.uploads.values())
+        return [certificate for certificate in known if certificate.owner.cluster == self._cluster]
 
     async def upload(
         self,
@@ -345,6 +362,9 @@ class FakeCertificateStore:
         fingerprint: Fingerprint,
         tags: Mapping[str, str],
     ) -> CertId:
+        await self._pause()
+        if self.quota is not None and len(self.uploads) >= self.quota:
+            raise _refused("UploadCertificate", errors.CertificateQuotaExceeded, "too many")
         made = CertId(f"cert-{next(self._ids)}")
         with self._faults.write(f"UploadCertificate {kind} {alias}", cloud=True):
             certificate = CloudCertificate(
@@ -370,11 +390,16 @@ class FakeCertificateStore:
         return self.others.get(certificate)
 
     async def users(self, certificate: CertId) -> Sequence[str]:
-        return self._balancers.users_of(certificate)
+        await self._pause()
+        return [*self._balancers.users_of(certificate), *self.used_elsewhere.get(certificate, ())]
 
     async def delete(self, certificate: CertId) -> None:
+        await self._pause()
+        for check in self.before_delete:
+            if certificate in self.uploads:
+                check(self.uploads[certificate].certificate)
         with self._faults.write(f"DeleteCertificate {certificate}", cloud=True):
-            if self._balancers.users_of(certificate):
+            if self._balancers.users_of(certificate) or certificate in self.used_by_other_products:
                 raise _refused("DeleteCertificate", errors.InUse, certificate)
             self.uploads.pop(certificate, None)
 

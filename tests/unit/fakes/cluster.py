@@ -18,6 +18,7 @@ from mtls_operator.api.meta import FINALIZER, Kind, ObjectRef
 from mtls_operator.api.model import render_time
 from mtls_operator.api.resource import Resource, Status
 from mtls_operator.core.cluster import ConfigMap, Namespace, Node, Request, Secret, Service
+from mtls_operator.core.published import Published, published_in, read_published
 
 Manifest = dict[str, Any]
 Stored = TypeVar("Stored", Secret, ConfigMap)
@@ -252,6 +253,13 @@ class FakeView:
         objects = self._kube.objects.items()
         found = [MutualTLSListener.parse(b) for (kind, _), b in objects if kind is Kind.MUTUAL_TLS_LISTENER]
         return [listener for listener in found if not listener.metadata.is_draft]
+
+    def refs_of(self, kind: Kind) -> Collection[ObjectRef]:
+        return [ref for known, ref in self._kube.objects if known is kind]
+
+    def published(self, authority: ObjectRef) -> Published | None:
+        found = self._kube.config_maps.get(published_in(authority))
+        return read_published(found) if found is not None else None
 
     def requests_to(self, authority: ObjectRef) -> Collection[Request]:
         objects = self._kube.objects.items()

@@ -1,7 +1,7 @@
 """A whole world for reconcilers: cluster and cloud in memory, and the operator over them."""
 
 import contextlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from unit.fakes.cloud import FakeCertificateStore, FakeLoadBalancers
 from unit.fakes.cluster import FakeClock, FakeKube, FakeRecorder, FakeView, Manifest
@@ -17,10 +17,12 @@ from mtls_operator.errors import OperatorError
 from mtls_operator.reconcilers.admission import Admission
 from mtls_operator.reconcilers.authority import AuthorityBehaviour
 from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
+from mtls_operator.reconcilers.inventory import Inventory
 from mtls_operator.reconcilers.issuing import Issuing
 from mtls_operator.reconcilers.ledger import Ledger
 from mtls_operator.reconcilers.listener_assembly import assemble_listeners
 from mtls_operator.reconcilers.loop import MakesPasses
+from mtls_operator.reconcilers.orphans import OrphanCollector
 from mtls_operator.reconcilers.others_certs import CertificatesOfOthers
 from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.publication import Publication
@@ -34,6 +36,7 @@ from mtls_operator.reconcilers.signers import Signers
 CLUSTER = "cluster-1"
 REGION = "ap-guangzhou"
 BALANCER = LoadBalancerId("lb-1a2b3c4d")
+ORPHAN_GRACE = timedelta(hours=1)
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 _ORDER = (Kind.CERTIFICATE_AUTHORITY, Kind.MUTUAL_TLS_LISTENER, Kind.CLIENT_CERT)
 
@@ -53,7 +56,7 @@ class World:
         self.view = FakeView(self.kube)
         self.recorder = FakeRecorder()
         self.balancers = FakeLoadBalancers(self.faults)
-        self.store = FakeCertificateStore(self.faults, self.balancers)
+        self.store = FakeCertificateStore(self.faults, self.balancers, cluster=CLUSTER)
         self.kube.namespaces = {"edge": Namespace(name="edge", labels={})}
         self.balancers.balancers[BALANCER] = LoadBalancer(
             id=BALANCER, region=REGION, addresses=("192.0.2.1",), tags={NAMESPACES_TAG: "edge"}, ready=True
@@ -67,6 +70,8 @@ class World:
 
     def _operator(self) -> dict[Kind, MakesPasses]:
         kube, view, clock, recorder = self.kube, self.view, self.clock, self.recorder
+        self.inventory = Inventory(view, self.store)
+        self.collector = OrphanCollector(view, self.store, self.inventory, clock, grace=ORPHAN_GRACE)
         self.signers = signers = Signers(kube, view, clock)
         self.ledger = Ledger(kube, clock)
         issuing = Issuing(self.ledger, clock, self.woken_up)
@@ -98,6 +103,7 @@ class World:
             view=view,
             balancers=self.balancers,
             store=self.store,
+            inventory=self.inventory,
             signers=signers,
             access=self.access,
             allow_always=self.allow_always,

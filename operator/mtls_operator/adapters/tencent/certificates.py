@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator import errors
 from mtls_operator.adapters.tencent import shapes
+from mtls_operator.adapters.tencent.deletions import Deletions
 from mtls_operator.api.meta import GROUP
 from mtls_operator.core.cloud import (
     CertId,
@@ -19,6 +20,7 @@ from mtls_operator.core.cloud import (
     CloudCertificate,
     Fingerprint,
 )
+from mtls_operator.core.inventory import can_serve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +52,7 @@ class CloudCertificates:
         self._api = api
         self._cluster = cluster
         self._regions = tuple(regions)
+        self._deletions = Deletions(api)
         self._lock = asyncio.Lock()
         self._shared: tuple[float, tuple[CloudCertificate, ...]] | None = None
         self._writes = 0
@@ -98,9 +101,9 @@ class CloudCertificates:
         """Upload a certificate with our tags and return its id.
 
         With Repeatable=false the service answers with the id of an equal certificate that it has.
-        That one is used when it was uploaded for this owner; another one's could be deleted under it,
-        so then a copy is made. The service may compare the first certificates only, and an earlier
-        upload have another chain behind it: so the fingerprint has to be the same, too.
+        That one is used when its tags say that it is this cluster's and has the same fingerprint; somebody
+        else's could be deleted at any time, so then a copy is made. The service may compare the first
+        certificates only, and an earlier upload have another chain behind it: the fingerprint covers it.
         """
         body: dict[str, Json] = {
             "CertificatePublicKey": chain,
@@ -113,16 +116,18 @@ class CloudCertificates:
             body["CertificatePrivateKey"] = key
         reply = await self._upload(body)
         repeated = shapes.text(reply, "RepeatCertId")
-        if repeated and not await self._has(CertId(repeated), owner, fingerprint):
+        if repeated and not await self._has(CertId(repeated), kind, owner, fingerprint):
             marks = _tags({**tags, **_marks(owner, fingerprint), COPY_TAG: repeated})
             reply = await self._upload({**body, "Tags": marks, "Repeatable": True})
             repeated = ""
         return _uploaded_id(reply, repeated)
 
-    async def _has(self, certificate: CertId, owner: CertificateOwner, fingerprint: Fingerprint) -> bool:
-        """Tell whether an upload carries exactly these marks."""
+    async def _has(
+        self, certificate: CertId, kind: CertificateKind, owner: CertificateOwner, fingerprint: Fingerprint
+    ) -> bool:
+        """Tell whether an upload may take the place of another one with these marks."""
         return any(
-            (known.id, known.owner, known.fingerprint) == (certificate, owner, fingerprint)
+            known.id == certificate and can_serve(known, kind, owner, fingerprint)
             for known in await self.inventory()
         )
 
@@ -180,19 +185,11 @@ class CloudCertificates:
     async def delete(self, certificate: CertId) -> None:
         """Delete an upload; one that is gone already is fine."""
         try:
-            body: Json = {"CertificateId": certificate}
-            reply = await self._api.write("ssl", _NO_REGION, "DeleteCertificate", body)
+            await self._deletions.delete(certificate)
         except errors.CloudNotFound:
             return
         finally:
             self._written()
-        if reply.get("DeleteResult") is not True:
-            raise errors.InUse(
-                "DeleteCertificate",
-                "NotDeleted",
-                f"certificate {certificate} was not deleted",
-                shapes.text(reply, "RequestId"),
-            )
 
 
 def _uploaded_id(reply: Mapping[str, object], repeated: str) -> CertId:
