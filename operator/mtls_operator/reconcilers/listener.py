@@ -4,6 +4,7 @@
     server_certs   which certificates, and whom to admit?
     rounds         look, plan, perform a stage, look again
     listener_report   what the status says
+    verification   what its doors are, tried beside the passes
     teardown       the way back
 
 Every pass may be the first.
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from mtls_operator.reconcilers.rounds import Rounds
     from mtls_operator.reconcilers.server_certs import Bindings, ServerCertificates
     from mtls_operator.reconcilers.teardown import Teardown
+    from mtls_operator.reconcilers.verification import Verifies
 
 
 class ListenerBehaviour:
@@ -53,6 +55,7 @@ class ListenerBehaviour:
         executor: Executor,
         rounds: Rounds,
         report: ListenerReport,
+        verification: Verifies,
         teardown: Teardown,
         clock: Clock,
         cluster: str,
@@ -68,6 +71,7 @@ class ListenerBehaviour:
         self._executor = executor
         self._rounds = rounds
         self._report = report
+        self._verification = verification
         self._teardown = teardown
         self._clock = clock
         self._cluster = cluster
@@ -77,8 +81,9 @@ class ListenerBehaviour:
         return await self._kube.get_listener(ref)
 
     def forget(self, ref: ObjectRef) -> None:
-        """Drop the clocks of draining targets."""
+        """Drop the clocks of draining targets, and try its doors no more."""
         self._observer.forget(ref)
+        self._verification.forget(ref)
 
     async def converge(self, resource: MutualTLSListener) -> Result:
         """Make the cloud's listener what the manifest says."""

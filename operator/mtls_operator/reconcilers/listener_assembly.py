@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, Recorder, View
     from mtls_operator.reconcilers.server_certs import ServerCertificates
     from mtls_operator.reconcilers.signers import Signers
+    from mtls_operator.reconcilers.verification import Verifies
 
 
 def assemble_listeners(
@@ -33,6 +34,7 @@ def assemble_listeners(
     store: CertificateStore,
     certificates: ServerCertificates,
     signers: Signers,
+    verification: Verifies,
     access: BalancerAccess,
     allow_always: bool,
     regions: Collection[str],
@@ -66,7 +68,8 @@ def assemble_listeners(
         observer=observer,
         executor=executor,
         rounds=Rounds(observer, executor, adoption, clock, cluster=cluster),
-        report=ListenerReport(balancers, observer, clock),
+        report=ListenerReport(balancers, observer, verification, clock),
+        verification=verification,
         teardown=Teardown(
             permitted=permitted,
             store=store,
