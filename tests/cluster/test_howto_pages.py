@@ -30,6 +30,7 @@ def reader(world: World, tmp_path: Path) -> Iterator[Path]:
     variables = {
         "KUBECONFIG": str(environment.cluster.kubeconfig),
         "OPERATOR_CRL": environment.operator_crl,
+        "OPERATOR_METRICS": environment.operator_metrics,
         "LOAD_BALANCER_ADDRESS": environment.block.load_balancer,
     }
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]

@@ -160,8 +160,8 @@ class Verification:
                 resource,
                 Reason.DOMAINS_DIFFER_IN_CA,
                 f"{text}. Whether CLB keeps a client of one away from the other is not documented: it may "
-                "name one domain in the handshake and ask for another. Verification tries it; listeners of their "
-                "own keep them apart.",
+                "name one domain in the handshake and ask for another. Verification tries it; listeners of "
+                "their own keep them apart.",
             )
 
     def _watch(self, resource: MutualTLSListener, door: Door) -> _Watch:
@@ -208,7 +208,8 @@ class Verification:
         while True:
             await asyncio.sleep(delay)
             try:
-                if watch.take(await self._try(watch)):
+                if watch.take(await self._try(watch)) and watch.known is not None:
+                    self._gauges.set_verification(watch.key.ref, watch.known.result)
                     await self._wake(watch.key)
                 delay = watch.wait()
             except Exception:
