@@ -135,7 +135,8 @@ class ListenerBehaviour:
         )
 
     async def tear_down(self, resource: MutualTLSListener) -> Result | None:
-        """Undo what the object did in the cloud, unless it is to stay there."""
+        """Undo what the object did in the cloud, unless it is to stay there; its doors are tried no more."""
+        self._verification.forget(resource.ref)
         if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
             return None
         hindrance = await self._teardown.remove(resource)
