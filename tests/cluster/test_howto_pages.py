@@ -99,6 +99,11 @@ def test_deleting_a_listener(world: World, reader: Path) -> None:
         world.cloud.change("DeleteListener", LoadBalancerId=LOAD_BALANCER, ListenerId=listener["ListenerId"])
 
 
+def test_verifying_a_listener(world: World, reader: Path) -> None:
+    apply_examples(world)
+    read("verify-a-listener.md", reader)
+
+
 def test_the_patterns_of_the_page_admit_and_refuse_what_it_says() -> None:
     table = page.rows(HOW_TO / "self-service-policy.md", "pattern", "admits", "refuses")
     assert len(table) > 5
