@@ -131,6 +131,31 @@ def test_an_open_door_takes_ready_away_until_it_is_closed(tenant: Tenant, tmp_pa
         tenant.wait_ready("MutualTLSListener", "api")
 
 
+def test_a_listener_that_somebody_set_to_one_way_is_found_open(tenant: Tenant) -> None:
+    """Paused, so that the trial sees it before the repair does; what was found is said by the next pass."""
+    verifying(tenant)
+    tenant.wait_reason("MutualTLSListener", "api", "MutualTLSEnforced", "Verified")
+    pause(tenant, "true")
+    cloud = tenant.world.cloud
+    (ours,) = cloud.listeners(tenant.balancer)
+    one_way = {"SSLMode": "UNIDIRECTIONAL", "CertId": ours["Certificate"]["CertId"]}
+    cloud.change(
+        "ModifyListener", LoadBalancerId=tenant.balancer, ListenerId=ours["ListenerId"], Certificate=one_way
+    )
+    eventually(lambda: metric(tenant)["Open"] == 1, within=45, what="a trial finds the door open")
+    pause(tenant, None)
+    eventually(lambda: events(tenant, "MutualTLSNotEnforced"), what="a Warning event says so")
+    tenant.wait_ready("MutualTLSListener", "api")
+    tenant.wait_reason("MutualTLSListener", "api", "MutualTLSEnforced", "Verified")
+    (ours,) = cloud.listeners(tenant.balancer)
+    assert ours["Certificate"]["SSLMode"] == "MUTUAL"
+
+
+def pause(tenant: Tenant, value: str | None) -> None:
+    annotations = {"mtls.clb-operator.dev/paused": value}
+    tenant.change("MutualTLSListener", "api", {"metadata": {"annotations": annotations}})
+
+
 def test_an_address_that_cannot_be_reached_blocks_nothing(tenant: Tenant) -> None:
     verifying(tenant, address="127.0.0.1:1")
     message = eventually(
