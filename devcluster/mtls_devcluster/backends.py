@@ -9,6 +9,7 @@ of that Node and the ports that the API server allotted:
 |---|---|
 | any path | 200, the name and a line end; 503 while unhealthy |
 | /headers | 200, JSON: `server`, `path` and the request's `headers` |
+| /status/<code> | that status and the name, as an application that refuses |
 | /healthz | 200 `ok`; 503 while unhealthy |
 | POST /-/unhealthy, POST /-/healthy | switch the health; 200 |
 
@@ -48,6 +49,9 @@ def make_application(name: str) -> web.Application:
         headers = {key: ", ".join(request.headers.getall(key)) for key in request.headers}
         return web.json_response({"server": name, "path": request.path_qs, "headers": headers})
 
+    async def refuse(request: web.Request) -> web.Response:
+        return web.Response(status=int(request.match_info["code"]), text=f"{name}\n")
+
     async def answer_probe(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
@@ -67,6 +71,7 @@ def make_application(name: str) -> web.Application:
     application.router.add_post("/-/healthy", become_healthy)
     application.router.add_post("/-/unhealthy", become_unhealthy)
     application.router.add_route("*", "/headers", echo_headers)
+    application.router.add_route("*", "/status/{code:[2-5][0-9][0-9]}", refuse)
     application.router.add_route("*", "/healthz", answer_probe)
     application.router.add_route("*", "/{path:.*}", say_name)
     return application

@@ -43,11 +43,17 @@ class Environment:
     nodes: tuple[Node, ...]
     operator: RunningProcess
     crl_port: int
+    metrics_port: int
 
     @property
     def operator_crl(self) -> str:
         """Where the operator serves revocation lists and roots."""
         return f"http://127.0.0.1:{self.crl_port}"
+
+    @property
+    def operator_metrics(self) -> str:
+        """Where the operator serves metrics."""
+        return f"http://127.0.0.1:{self.metrics_port}/metrics"
 
 
 def start_environment(
@@ -108,7 +114,7 @@ def furnish(
         )
     with progress.step("Start two nodes with the real servers rs-1 and rs-2"):
         nodes = _start_nodes(supervisor, kubectl, simulator, block, now)
-    (crl_port,) = free_ports(1)
+    crl_port, metrics_port = free_ports(2)
     with progress.step("Start the operator with the rights of its ServiceAccount"):
         install_rights(kubectl)
         operator = start_operator(
@@ -118,6 +124,7 @@ def furnish(
             simulator=simulator,
             directory=directory,
             crl_port=crl_port,
+            metrics_port=metrics_port,
         )
     return Environment(
         cluster=plane.cluster,
@@ -128,6 +135,7 @@ def furnish(
         nodes=nodes,
         operator=operator,
         crl_port=crl_port,
+        metrics_port=metrics_port,
     )
 
 

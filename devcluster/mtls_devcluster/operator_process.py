@@ -47,6 +47,7 @@ def start_operator(
     simulator: Simulator,
     directory: Path,
     crl_port: int,
+    metrics_port: int,
     settings: Mapping[str, object] | None = None,
 ) -> RunningProcess:
     """Start the operator as its ServiceAccount and wait until its probe answers.
@@ -58,6 +59,7 @@ def start_operator(
         simulator: Its cloud.
         directory: Where its kubeconfig and configuration go.
         crl_port: Where on loopback it serves revocation lists.
+        metrics_port: Where on loopback it serves metrics.
         settings: Further members of its configuration file.
 
     Raises:
@@ -79,6 +81,8 @@ def start_operator(
         "healthPort": port,
         "crlAddress": "127.0.0.1",
         "crlPort": crl_port,
+        "metricsAddress": "127.0.0.1",
+        "metricsPort": metrics_port,
         **(settings or {}),
     }
     configuration.write_text(yaml.safe_dump(content))

@@ -94,6 +94,7 @@ def _write_env(folder: Path, environment: Environment) -> None:
         "SIMULATOR_API": simulator.api,
         "SIMULATOR_ADMIN": simulator.admin,
         "OPERATOR_CRL": environment.operator_crl,
+        "OPERATOR_METRICS": environment.operator_metrics,
         **simulator.environment(),
         "LOAD_BALANCER_ID": LOAD_BALANCER,
         "LOAD_BALANCER_ADDRESS": environment.block.load_balancer,

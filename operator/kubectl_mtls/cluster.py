@@ -6,6 +6,7 @@ object of the same name.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +15,7 @@ from mtls_operator.api.authority import CertificateAuthority
 from mtls_operator.api.client_cert import ClientCert
 from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.api.meta import GROUP, LEDGER_LABEL, VERSION, Kind, ObjectRef
-from mtls_operator.core.cluster import ConfigMap
+from mtls_operator.core.cluster import ConfigMap, Owner, Secret
 from mtls_operator.core.ledger import is_shard_of
 from mtls_operator.errors import KubeAlreadyExists, KubeConflict, KubeNotFound, SpecError
 
@@ -46,6 +47,21 @@ class Cluster:
     def client_certs_of(self, authority: ObjectRef) -> Iterator[ClientCert]:
         """Yield the ClientCerts of all namespaces that ask an authority."""
         return (one for one in self._all(ClientCert) if one.ca() == authority)
+
+    def client_certs_in(self, namespace: str) -> Iterator[ClientCert]:
+        """Yield the ClientCerts of one namespace."""
+        return self._all(ClientCert, namespace)
+
+    def listener(self, ref: ObjectRef) -> MutualTLSListener:
+        """Return a listener; raises Refusal when there is none."""
+        return MutualTLSListener.parse(self._ours(Kind.MUTUAL_TLS_LISTENER, ref))
+
+    def secret(self, ref: ObjectRef) -> Secret:
+        """Return a Secret; raises Refusal when there is none."""
+        try:
+            return _read_secret(self._api.get(_core("secrets", ref.namespace, ref.name)))
+        except KubeNotFound:
+            raise Refusal(f"Secret {ref} is not there. Name one by --secret.") from None
 
     def listeners(self) -> Iterator[MutualTLSListener]:
         """Yield the listeners of all namespaces."""
@@ -125,9 +141,10 @@ class Cluster:
                 f"{kind} {ref} is not there. See which there are: kubectl get {kind.plural} -A"
             ) from None
 
-    def _all(self, kind: type[R]) -> Iterator[R]:
+    def _all(self, kind: type[R], namespace: str = "") -> Iterator[R]:
         """Yield what can be read; an object that the operator cannot read it does not serve either."""
-        for body in self._api.list(f"/apis/{GROUP}/{VERSION}/{kind.kind.plural}"):
+        within = f"namespaces/{namespace}/" if namespace else ""
+        for body in self._api.list(f"/apis/{GROUP}/{VERSION}/{within}{kind.kind.plural}"):
             try:
                 yield kind.parse(body)
             except SpecError:
@@ -152,6 +169,20 @@ def _read_config_map(body: Body) -> ConfigMap:
         annotations=_texts(metadata, "annotations"),
         uid=str(metadata.get("uid", "")),
         resource_version=str(metadata.get("resourceVersion", "")),
+    )
+
+
+def _read_secret(body: Body) -> Secret:
+    metadata = _child(body, "metadata")
+    owners = metadata.get("ownerReferences")
+    first = owners[0] if isinstance(owners, list) and owners and isinstance(owners[0], Mapping) else None
+    return Secret(
+        ref=ObjectRef(str(metadata.get("namespace", "")), str(metadata.get("name", ""))),
+        type=str(body.get("type", "")),
+        data={name: b64decode(value) for name, value in _texts(body, "data").items()},
+        owner=Owner(kind=str(first["kind"]), name=str(first["name"]), uid=str(first["uid"]))
+        if first
+        else None,
     )
 
 

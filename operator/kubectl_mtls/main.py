@@ -11,10 +11,12 @@ from kubectl_mtls.commands.approve import approve, deny
 from kubectl_mtls.commands.issued import issued
 from kubectl_mtls.commands.revoke import revoke
 from kubectl_mtls.commands.rotate import rotate
+from kubectl_mtls.commands.verify import verify
 from kubectl_mtls.http import connect
 from kubectl_mtls.render import harmless
 from kubectl_mtls.session import Outside, SystemClock
 from mtls_operator.errors import OperatorError
+from mtls_operator.probing.prober import TlsProber
 
 
 class Commands(click.Group):
@@ -31,7 +33,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="clb-mtls-operator", message="%(version)s")
 def cli() -> None:
-    """Work with the certificate authorities and client certificates of clb-mtls-operator.
+    """Work with the certificate authorities, client certificates and listeners of clb-mtls-operator.
 
     What is wanted stands in manifests; these commands are for what a person does now and then, and for
     what no manifest shows.
@@ -42,13 +44,14 @@ def cli() -> None:
       kubectl mtls approve team-a/payments
       kubectl mtls rotate ca platform/clients --wait
       kubectl mtls revoke team-a/payments --reason KeyCompromise
+      kubectl mtls verify platform/api -n team-a
     """
 
 
-for command in (approve, deny, issued, revoke, rotate):
+for command in (approve, deny, issued, revoke, rotate, verify):
     cli.add_command(command)
 
 
 def main() -> None:
     """Run the command line."""
-    cli(prog_name="kubectl mtls", obj=Outside(connect=connect, clock=SystemClock()))
+    cli(prog_name="kubectl mtls", obj=Outside(connect=connect, clock=SystemClock(), prober=TlsProber()))

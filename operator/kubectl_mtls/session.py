@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kubectl_mtls.parameters import NamedObject
     from kubectl_mtls.ports import Clock
     from mtls_operator.api.meta import ObjectRef
+    from mtls_operator.probing.prober import Prober
 
 P = ParamSpec("P")
 
@@ -44,10 +45,12 @@ class Outside:
 
     Attributes:
         connect: from the names of a kubeconfig and a context to a cluster.
+        prober: who makes requests at listeners.
     """
 
     connect: Callable[[str | None, str | None], Connection]
     clock: Clock
+    prober: Prober
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class Session:
     cluster: Cluster
     namespace: str
     clock: Clock
+    prober: Prober
 
     def locate(self, named: NamedObject) -> ObjectRef:
         """Return where an object is that was named with or without its namespace."""
@@ -87,6 +91,7 @@ def with_cluster(command: Callable[Concatenate[Session, P], None]) -> Callable[.
             cluster=Cluster(connection.api),
             namespace=_text(named["namespace"]) or connection.namespace,
             clock=outside.clock,
+            prober=outside.prober,
         )
         command(session, *args, **kwargs)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations
 from datetime import timedelta
+from itertools import combinations
 from typing import Annotated, Final, Literal
 
 import yaml
@@ -67,6 +68,13 @@ class CertificatesSection(_Section):
     """For how long an upload has to be seen wanted and used by nobody before it is deleted."""
 
 
+class VerificationSection(_Section):
+    """Whether the operator tries the doors of listeners itself."""
+
+    enabled: bool = True
+    """False where it cannot reach the load balancers; `kubectl mtls verify` does it from elsewhere."""
+
+
 class SecretTemplateSection(_Section):
     """What requesters may have put on their Secrets."""
 
@@ -84,6 +92,7 @@ class Config(_Section):
     adoption: AdoptionSection = AdoptionSection()
     certificates: CertificatesSection = CertificatesSection()
     secret_template: SecretTemplateSection = SecretTemplateSection()
+    verification: VerificationSection = VerificationSection()
     resync_interval: Annotated[Duration, Field(ge=timedelta(seconds=10))] = timedelta(minutes=10)
     """How often every object is compared with the cloud without being called."""
     workers: Annotated[int, Field(ge=1, le=64)] = 16
@@ -93,6 +102,9 @@ class Config(_Section):
     crl_port: Annotated[int, Field(ge=0, le=65535)] = 8082
     """Port of the revocation lists and roots, over HTTP; 0 = none."""
     crl_address: str = "0.0.0.0"  # noqa: S104 - whoever checks a list is outside the pod
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 8081
+    """Port of the metrics, over HTTP; 0 = none."""
+    metrics_address: str = "0.0.0.0"  # noqa: S104 - they are collected from outside the pod
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
@@ -130,11 +142,21 @@ def read_config(text: str, environment: Mapping[str, str]) -> Config:
             "endpoint": config.cloud.endpoint or endpoint,
         }
     )
-    if config.crl_port and config.crl_port == config.health_port:
-        raise ConfigError(f"crlPort and healthPort are both {config.crl_port}: give one of them another port")
+    _require_different_ports(config)
     if not cloud.regions:
         raise ConfigError(f"no region is served: set cloud.regions in the configuration, or {REGION}")
     return config.model_copy(update={"cloud": cloud})
+
+
+def _require_different_ports(config: Config) -> None:
+    ports = {
+        "crlPort": config.crl_port,
+        "healthPort": config.health_port,
+        "metricsPort": config.metrics_port,
+    }
+    for (first, port), (second, other) in combinations(ports.items(), 2):
+        if port and port == other:
+            raise ConfigError(f"{first} and {second} are both {port}: give one of them another port")
 
 
 def read_credentials(environment: Mapping[str, str]) -> Credentials:

@@ -7,7 +7,8 @@ import asyncio
 import logging
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
@@ -18,12 +19,14 @@ from kubernetes.aio import config as kube_config
 
 from mtls_operator import __version__
 from mtls_operator.adapters.clock import SystemClock
-from mtls_operator.adapters.crl_server import CrlServer, listen
+from mtls_operator.adapters.crl_server import CrlServer
 from mtls_operator.adapters.kube.api import Api
 from mtls_operator.adapters.kube.client import KubeClient
 from mtls_operator.adapters.kube.echoes import Echoes
 from mtls_operator.adapters.kube.recorder import EventRecorder
 from mtls_operator.adapters.kube.view import ClusterView
+from mtls_operator.adapters.listening import listen
+from mtls_operator.adapters.metrics import Metrics, MetricsServer
 from mtls_operator.adapters.tencent.api import CloudApi, Endpoint, Keys
 from mtls_operator.adapters.tencent.certificates import CloudCertificates
 from mtls_operator.adapters.tencent.load_balancers import CloudLoadBalancers
@@ -33,10 +36,12 @@ from mtls_operator.api.meta import Key, Kind
 from mtls_operator.config import ConfigError, read_config, read_credentials
 from mtls_operator.core.balancer_access import BalancerAccess
 from mtls_operator.errors import OperatorError
-from mtls_operator.handlers.lifecycle import Lifecycle
+from mtls_operator.handlers.lifecycle import Companion, Lifecycle
 from mtls_operator.handlers.registry import build_registry
 from mtls_operator.handlers.watches import Watches
 from mtls_operator.observability import configure_logging
+from mtls_operator.probing.prober import TlsProber
+from mtls_operator.probing.rounds import Trials
 from mtls_operator.reconcilers.admission import Admission
 from mtls_operator.reconcilers.authority import AuthorityBehaviour
 from mtls_operator.reconcilers.client_cert import ClientCertBehaviour
@@ -48,6 +53,7 @@ from mtls_operator.reconcilers.loop import Loop
 from mtls_operator.reconcilers.orphans import OrphanCollector
 from mtls_operator.reconcilers.others_certs import CertificatesOfOthers
 from mtls_operator.reconcilers.passes import Reconciler
+from mtls_operator.reconcilers.probes import Probes
 from mtls_operator.reconcilers.publication import Publication
 from mtls_operator.reconcilers.queue import KeyedQueue
 from mtls_operator.reconcilers.revocation import Revocation
@@ -56,6 +62,7 @@ from mtls_operator.reconcilers.roots import Roots
 from mtls_operator.reconcilers.rotation import Rotation
 from mtls_operator.reconcilers.server_certs import ServerCertificates
 from mtls_operator.reconcilers.signers import Signers
+from mtls_operator.reconcilers.verification import NoVerification, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,21 +93,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(config.log_level)
     try:
         # Before anything else: an operator that cannot serve its lists does not begin.
-        with listen(config.crl_address, config.crl_port) if config.crl_port else nullcontext() as listening:
-            asyncio.run(_run(config, credentials, listening))
+        with ExitStack() as stack:
+            asyncio.run(_run(config, credentials, _listen(config, stack)))
     except OperatorError as error:
         log.error("%s", error)  # noqa: TRY400 - a sentence for the reader, not a traceback
         return 1
     return 0
 
 
-async def _run(config: Config, credentials: Credentials, listening: socket | None) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sockets:
+    """What the operator serves on; None where nothing is to be served."""
+
+    crl: socket | None
+    metrics: socket | None
+
+
+def _listen(config: Config, stack: ExitStack) -> _Sockets:
+    crl = metrics = None
+    if config.crl_port:
+        what = "the revocation lists"
+        crl = stack.enter_context(listen(config.crl_address, config.crl_port, what=what, setting="crlPort"))
+    if config.metrics_port:
+        at = config.metrics_address, config.metrics_port
+        metrics = stack.enter_context(listen(*at, what="the metrics", setting="metricsPort"))
+    return _Sockets(crl=crl, metrics=metrics)
+
+
+async def _run(config: Config, credentials: Credentials, sockets: _Sockets) -> None:
     api = Api(await _connect())
     cluster = config.cluster_id or await _cluster_uid(api)
     keys = Keys(secret_id=credentials.secret_id, secret_key=credentials.secret_key, token=credentials.token)
     endpoint = Endpoint(root_domain=config.cloud.root_domain, override=config.cloud.endpoint)
     cloud = CloudApi(keys, endpoint, Pacer(config.cloud.rate_share))
-    registry = _assemble(config, api, cloud, cluster, listening)
+    registry = _assemble(config, api, cloud, cluster, sockets)
     liveness = f"http://{config.health_address}:{config.health_port}/healthz" if config.health_port else None
     log.info("operator %s for cluster %s", __version__, cluster)
     try:
@@ -118,7 +144,7 @@ async def _run(config: Config, credentials: Credentials, listening: socket | Non
 
 
 def _assemble(
-    config: Config, api: Api, cloud: CloudApi, cluster: str, listening: socket | None
+    config: Config, api: Api, cloud: CloudApi, cluster: str, sockets: _Sockets
 ) -> kopf.OperatorRegistry:
     clock = SystemClock()
     echoes = Echoes()
@@ -154,6 +180,15 @@ def _assemble(
         clock=clock,
         cluster=cluster,
     )
+    metrics = Metrics()
+    verification = Verification(
+        trials=Trials(TlsProber()),
+        probes=Probes(signers, issuing, clock),
+        wake=queue.add,
+        recorder=recorder,
+        gauges=metrics,
+        clock=clock,
+    )
     access = BalancerAccess(mode=config.load_balancer_access.mode, listed=config.load_balancer_access.listed)
     listeners = assemble_listeners(
         kube=kube,
@@ -170,6 +205,7 @@ def _assemble(
             clock=clock,
             wake=queue.add,
         ),
+        verification=verification if config.verification.enabled else NoVerification(),
         access=access,
         allow_always=config.adoption.allow_always,
         regions=config.cloud.regions,
@@ -194,6 +230,11 @@ def _assemble(
         },
         resync=config.resync_interval,
     )
+    companions: list[Companion] = [verification]
+    if sockets.crl is not None:
+        companions.append(CrlServer(view.published, clock, sockets.crl))
+    if sockets.metrics is not None:
+        companions.append(MetricsServer(metrics, sockets.metrics))
     lifecycle = Lifecycle(
         view=view,
         queue=queue,
@@ -201,7 +242,7 @@ def _assemble(
         workers=config.workers,
         resync=config.resync_interval,
         collector=OrphanCollector(view, store, inventory, clock, grace=config.certificates.orphan_grace),
-        crl_server=CrlServer(view.published, clock, listening) if listening is not None else None,
+        companions=companions,
     )
     return build_registry(Watches(view, queue, echoes), lifecycle, os.environ)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mtls_operator.api.authority import CertificateAuthority
     from mtls_operator.api.client_cert import ClientCert
     from mtls_operator.api.listener import MutualTLSListener
+    from mtls_operator.api.listener_status import VerificationResult
     from mtls_operator.api.meta import Key, Kind, ObjectRef
     from mtls_operator.api.resource import Resource, Status
     from mtls_operator.core.actions import NewRule, RoutedTarget
@@ -108,10 +109,10 @@ class Kube(Protocol):
         """Return the ConfigMaps of a namespace that carry a label with the value `true`."""
         ...
 
-    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str]) -> ConfigMap:
-        """Add or replace entries, whatever `config_map.data` holds; the others stay.
+    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str | None]) -> ConfigMap:
+        """Add, replace or (None) remove entries, whatever `config_map.data` holds; the others stay.
 
-        Returns it with its new version and the data as given; raises KubeConflict unless uid and
+        Returns it with its new version, its data as given; raises KubeConflict unless uid and
         resourceVersion are still those given.
         """
         ...
@@ -178,6 +179,18 @@ class Recorder(Protocol):
 
     async def warning(self, resource: Resource, reason: str, message: str) -> None:
         """Record that somebody should look."""
+        ...
+
+
+class Gauges(Protocol):
+    """Numbers for a monitoring system to collect."""
+
+    def set_verification(self, listener: ObjectRef, result: VerificationResult) -> None:
+        """Say what the trials of a listener's doors have shown last."""
+        ...
+
+    def forget_verification(self, listener: ObjectRef) -> None:
+        """Say nothing any more of a listener that is gone, or is not tried."""
         ...
 
 

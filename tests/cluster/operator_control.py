@@ -63,6 +63,7 @@ class OperatorControl:
                 simulator=dataclasses.replace(simulator, secret_key=secret_key or simulator.secret_key),
                 directory=self._directory,
                 crl_port=self._environment.crl_port,
+                metrics_port=self._environment.metrics_port,
                 settings={"cloud": cloud, **(settings or {})},
             )
         except DevClusterError:

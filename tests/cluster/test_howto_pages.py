@@ -30,6 +30,7 @@ def reader(world: World, tmp_path: Path) -> Iterator[Path]:
     variables = {
         "KUBECONFIG": str(environment.cluster.kubeconfig),
         "OPERATOR_CRL": environment.operator_crl,
+        "OPERATOR_METRICS": environment.operator_metrics,
         "LOAD_BALANCER_ADDRESS": environment.block.load_balancer,
     }
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
@@ -96,6 +97,11 @@ def test_deleting_a_listener(world: World, reader: Path) -> None:
     read("delete-a-listener.md", reader)
     for listener in world.cloud.listeners(LOAD_BALANCER):
         world.cloud.change("DeleteListener", LoadBalancerId=LOAD_BALANCER, ListenerId=listener["ListenerId"])
+
+
+def test_verifying_a_listener(world: World, reader: Path) -> None:
+    apply_examples(world)
+    read("verify-a-listener.md", reader)
 
 
 def test_the_patterns_of_the_page_admit_and_refuse_what_it_says() -> None:

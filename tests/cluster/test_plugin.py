@@ -16,8 +16,8 @@ pytestmark = pytest.mark.cluster
 ROTATE = "mtls.clb-operator.dev/rotate"
 
 
-def mtls(tenant: Tenant, *arguments: str, answer: str = "") -> str:
-    """Run it in the tenant's namespace and return what it says."""
+def mtls(tenant: Tenant, *arguments: str, answer: str = "", status: int = 0) -> str:
+    """Run it in the tenant's namespace and return what it says; it has to end with this status."""
     kubectl = tenant.world.environment.kubectl
     run = subprocess.run(
         [str(kubectl.program), "mtls", *arguments, "-n", tenant.namespace],
@@ -32,7 +32,7 @@ def mtls(tenant: Tenant, *arguments: str, answer: str = "") -> str:
         check=False,
         timeout=60,
     )
-    assert run.returncode == 0, run.stderr
+    assert run.returncode == status, run.stderr
     return run.stdout
 
 
@@ -97,3 +97,14 @@ def test_a_rotation_is_asked_for_by_the_annotation(tenant: Tenant) -> None:
     value = tenant.get("CertificateAuthority", "clients")["metadata"]["annotations"][ROTATE]
     assert value.startswith("evict-")
     assert value.endswith(";soak=10m")
+
+
+def test_the_doors_of_a_listener_are_tried_from_here(tenant: Tenant) -> None:
+    tenant.authority()
+    tenant.client_cert()
+    tenant.listener()
+    tenant.wait_ready("ClientCert", "payments")
+    tenant.wait_ready("MutualTLSListener", "api")
+    tenant.settle()
+    assert "Enforced: " in mtls(tenant, "verify", "api")
+    assert "connection refused" in mtls(tenant, "verify", "api", "--address", "127.0.0.1:1", status=3)

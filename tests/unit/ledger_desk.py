@@ -39,7 +39,7 @@ class SlowKube(FakeKube):
         await self.answers.wait()
         return made
 
-    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str]) -> ConfigMap:
+    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str | None]) -> ConfigMap:
         await asyncio.sleep(0)
         await self.opened.wait()
         self.sent.append(len(data))

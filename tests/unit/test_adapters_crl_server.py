@@ -1,6 +1,7 @@
 """Revocation lists over HTTP on a real socket: what is served, what is not, and for how long it counts."""
 
 import asyncio
+import functools
 import hashlib
 import logging
 import socket
@@ -15,14 +16,16 @@ from unit.crls import VALIDITY, pem, revocation_list, root_pem
 from unit.fakes.cluster import FakeClock
 from unit.fakes.listed_api import ListedApi
 
-from mtls_operator.adapters.crl_server import CannotListen, CrlServer, listen
+from mtls_operator.adapters.crl_server import CrlServer
 from mtls_operator.adapters.kube.shapes import write_config_map
 from mtls_operator.adapters.kube.view import ClusterView
+from mtls_operator.adapters.listening import CannotListen, listen
 from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core.cluster import ConfigMap
 from mtls_operator.core.ownership import authority_annotations, authority_labels
 from mtls_operator.pki.crl import crl_to_der
 
+open_socket = functools.partial(listen, what="the revocation lists", setting="crlPort")
 FIRST, SECOND = revocation_list(1), revocation_list(2)
 LATEST = "/crl/edge/clients.crl"
 ROOTS = "/ca/edge/clients.crt"
@@ -79,7 +82,7 @@ def _body(name: str, data: Mapping[str, str], version: int = 1) -> dict[str, obj
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[Served]:
-    listening = listen("127.0.0.1", 0)
+    listening = open_socket("127.0.0.1", 0)
     async with aiohttp.ClientSession() as session:
         served = Served(listening.getsockname()[1], session)
         server = CrlServer(served.view.published, served.clock, listening)
@@ -280,16 +283,16 @@ def test_a_port_that_is_taken_is_said_with_the_setting_to_change() -> None:
         with pytest.raises(
             CannotListen, match=rf"127\.0\.0\.1 port {port}: Address already in use\. Set crlPort"
         ):
-            listen("127.0.0.1", port)
+            open_socket("127.0.0.1", port)
 
 
 def test_an_address_of_another_machine_is_said() -> None:
     with pytest.raises(CannotListen, match=r"192\.0\.2\.1 port 8082: Cannot assign"):
-        listen("192.0.2.1", 8082)
+        open_socket("192.0.2.1", 8082)
 
 
 async def test_after_the_end_the_port_is_free_again() -> None:
     async with serving() as served:
         served.publish(PUBLISHED)
         assert (await served.ask(LATEST)).status == 200
-    listen("127.0.0.1", served.port).close()
+    open_socket("127.0.0.1", served.port).close()

@@ -33,9 +33,9 @@ def test_load_balancers_can_be_listed() -> None:
     assert config.load_balancer_access.listed == {"lb-1": ("edge",)}
 
 
-def test_both_ports_can_be_left_out() -> None:
-    config = read_config("{healthPort: 0, crlPort: 0}", REGION)
-    assert (config.health_port, config.crl_port) == (0, 0)
+def test_every_port_can_be_left_out() -> None:
+    config = read_config("{healthPort: 0, crlPort: 0, metricsPort: 0}", REGION)
+    assert (config.health_port, config.crl_port, config.metrics_port) == (0, 0, 0)
 
 
 MISTAKES = [
@@ -53,6 +53,7 @@ MISTAKES = [
     ),
     ("a share of nothing", "cloud: {rateShare: 0}", "cloud.rateShare: "),
     ("a port that is used twice", "healthPort: 8082", "crlPort and healthPort are both 8082"),
+    ("a port that is used twice for metrics", "metricsPort: 8082", "crlPort and metricsPort are both 8082"),
     ("a region where a list is needed", "cloud: {regions: ap-beijing}", "cloud.regions: "),
 ]
 

@@ -10,7 +10,7 @@ from mtls_operator.config import REGION, Config, read_config, read_credentials
 BASE = Path(__file__).parents[2] / "deploy" / "kustomize" / "base"
 ENVIRONMENT = {REGION: "ap-guangzhou"}
 # Where the health probe listens is the Deployment's business, and by which addresses a pod is reached.
-NOT_FOR_USERS = {"health_address", "health_port", "crl_address"}
+NOT_FOR_USERS = {"health_address", "health_port", "crl_address", "metrics_address"}
 
 
 def _shown() -> str:
@@ -36,7 +36,11 @@ def test_the_deployment_gives_what_the_operator_asks_for() -> None:
     assert read_credentials(given).secret_key == "a value"
     assert read_config("", given).cloud.regions == ("a value",)
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {"health": Config().health_port, "crl": Config().crl_port}
+    assert ports == {
+        "health": Config().health_port,
+        "metrics": Config().metrics_port,
+        "crl": Config().crl_port,
+    }
     assert {container[probe]["httpGet"]["port"] for probe in container if probe.endswith("Probe")} == {
         "health"
     }

@@ -38,6 +38,11 @@ def test_it_says_who_it_is_on_any_path(backend: Backend) -> None:
         assert (reply.status_code, reply.text, reply.headers["X-Real-Server"]) == (200, "rs-1\n", "rs-1")
 
 
+def test_it_refuses_as_an_application_does_when_asked_to(backend: Backend) -> None:
+    reply = httpx.get(f"{backend.plain}/status/400")
+    assert (reply.status_code, reply.headers["X-Real-Server"]) == (400, "rs-1")
+
+
 def test_it_speaks_https_with_a_certificate_of_its_own(backend: Backend) -> None:
     reply = httpx.get(backend.tls, verify=False)  # noqa: S501 - a load balancer does not check it either
     assert reply.text == "rs-1\n"

@@ -53,7 +53,7 @@ def test_there_is_a_sweep_after_each_list_of_the_cluster_and_none_without_one() 
             workers=1,
             resync=RESYNC,
             collector=collector,
-            crl_server=None,
+            companions=(),
         )
         await lifecycle.start()
         for _ in range(3):

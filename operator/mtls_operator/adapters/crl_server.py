@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import socket
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import format_datetime
@@ -24,9 +23,9 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 
 from mtls_operator.api.meta import ObjectRef
-from mtls_operator.errors import OperatorError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from datetime import datetime
 
@@ -46,10 +45,6 @@ _IDLE_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 2.0
 
 
-class CannotListen(OperatorError):
-    """The address or port cannot be had; the message says which setting to change."""
-
-
 class _WithoutStrangers(logging.Filter):
     """Drops what is logged, with a traceback, about requests that are not HTTP: anybody may send those."""
 
@@ -60,24 +55,6 @@ class _WithoutStrangers(logging.Filter):
 
 _server_log: Final = logging.getLogger(f"{__name__}.http")
 _server_log.addFilter(_WithoutStrangers())
-
-
-def listen(address: str, port: int) -> socket.socket:
-    """Open the socket to serve on; nothing is answered yet.
-
-    Raises:
-        CannotListen: the port is taken, or the address is none of this machine's.
-    """
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        return socket.create_server((address, port), family=family)
-    except OSError as error:
-        # Python adds the address to the system's words, which is said already.
-        cause = (error.strerror or str(error)).partition(" (")[0]
-        raise CannotListen(
-            f"the revocation lists cannot be served at {address} port {port}: {cause}. "
-            "Set crlPort in the configuration to a free port, or to 0 to serve none."
-        ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +78,7 @@ class CrlServer:
         Args:
             find: returns what an authority publishes.
             clock: how long an answer may be kept depends on the time.
-            listening: from `listen`; closed by `stop`.
+            listening: from `adapters.listening`; closed by `stop`.
         """
         self._find = find
         self._clock = clock

@@ -58,7 +58,8 @@ def build_status(
         now: the time.
     """
     active, admitted = lineage.signer(Usage.CLIENT), lineage.admitted()
-    unended = [entry for entry in entries if now < entry.not_after]
+    # Those of the operator's own trials come and go every few minutes, and would have it written as often.
+    unended = [entry for entry in entries if now < entry.not_after and not entry.is_probe]
     return AuthorityStatus(
         active=_root(active, uploads),
         retiring=tuple(

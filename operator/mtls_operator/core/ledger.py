@@ -49,7 +49,8 @@ class Entry:
 
     Attributes:
         serial: lower-case hexadecimal without leading zeros.
-        kind: of the object that asked for it: ClientCert, or MutualTLSListener for a server's.
+        kind: of the object that asked for it: ClientCert, MutualTLSListener for a server's, or
+            CertificateAuthority for those by which the operator tries the doors of listeners.
         namespace: of that object, and of the Secret.
         uid: of that object; another object of the same name has another one.
         secret: the Secret that the certificate went to.
@@ -77,6 +78,11 @@ class Entry:
     def is_client(self) -> bool:
         """Whether it is a client certificate."""
         return self.kind is Kind.CLIENT_CERT
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether the operator made it for its own trials: held in memory, and replaced every few minutes."""
+        return self.kind is Kind.CERTIFICATE_AUTHORITY
 
     def is_live(self, now: datetime) -> bool:
         """Tell whether the certificate has neither ended nor been revoked."""

@@ -1,4 +1,4 @@
-"""Start and stop what runs besides kopf: the workers, the resync and the server of revocation lists.
+"""Start and stop what runs besides kopf: the workers, the resync, and whatever stands beside them.
 
 The view is listed before the first pass, so that no pass takes a half-read cluster for the whole one.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mtls_operator.api.meta import Key, Kind
 from mtls_operator.core.lanes import Lane
 from mtls_operator.errors import KubeError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
-    from mtls_operator.adapters.crl_server import CrlServer
     from mtls_operator.adapters.kube.view import ClusterView
     from mtls_operator.reconcilers.loop import Loop
     from mtls_operator.reconcilers.orphans import OrphanCollector
@@ -27,6 +27,18 @@ log = logging.getLogger(__name__)
 _START_RETRY_SECONDS: Final = 2.0
 _LAST_PASSES_SECONDS: Final = 25.0
 """Within the 45 seconds that deploy/ gives a pod to end."""
+
+
+class Companion(Protocol):
+    """What runs beside the workers: a server, the trials of doors."""
+
+    async def start(self) -> None:
+        """Begin."""
+        ...
+
+    async def stop(self) -> None:
+        """End; it may not have begun."""
+        ...
 
 
 class Lifecycle:
@@ -41,16 +53,16 @@ class Lifecycle:
         workers: int,
         resync: timedelta,
         collector: OrphanCollector,
-        crl_server: CrlServer | None,
+        companions: Sequence[Companion],
     ) -> None:
-        """Take what to run; without a server of revocation lists where none is wanted."""
+        """Take what to run."""
         self._view = view
         self._queue = queue
         self._loop = loop
         self._workers = workers
         self._resync = resync.total_seconds()
         self._collector = collector
-        self._crl_server = crl_server
+        self._companions = companions
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -62,8 +74,8 @@ class Lifecycle:
             except KubeError as error:
                 log.warning("the cluster cannot be listed yet: %s", error)
                 await asyncio.sleep(_START_RETRY_SECONDS)
-        if self._crl_server is not None:
-            await self._crl_server.start()
+        for companion in self._companions:
+            await companion.start()
         self._tasks = [
             asyncio.create_task(self._loop.run(self._workers), name="workers"),
             asyncio.create_task(self._refresh_forever(), name="resync"),
@@ -101,5 +113,5 @@ class Lifecycle:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._crl_server is not None:
-            await self._crl_server.stop()
+        for companion in self._companions:
+            await companion.stop()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mtls_operator.pki.error import PkiError
-from mtls_operator.pki.roots import cross_sign, issue_root, renew_root
+from mtls_operator.pki.roots import cross_sign, issue_root, mimic_root, renew_root
 from mtls_operator.pki.signing import (
     BACKDATE,
     Issuer,
@@ -42,6 +42,7 @@ __all__ = [
     "is_capped",
     "issue_leaf",
     "issue_root",
+    "mimic_root",
     "renew_root",
     "subject_key_id",
 ]

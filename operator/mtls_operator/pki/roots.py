@@ -74,6 +74,25 @@ def renew_root(
     return _self_sign(root.subject, key, subject_key_id(root), duration, now)
 
 
+def mimic_root(
+    *, root: x509.Certificate, key: PrivateKey, duration: timedelta, now: datetime
+) -> x509.Certificate:
+    """Make a root with the name and the key identifier of another one, and a key of its own.
+
+    Whoever verifies signatures refuses what it signs; whoever compares names alone lets it in. For trials.
+
+    Args:
+        root: whose name it bears.
+        key: its private key.
+        duration: validity from `now`; the start is five minutes earlier.
+        now: an aware time.
+
+    Raises:
+        PkiError: the name breaks a rule of the profile, or the duration is longer than it allows.
+    """
+    return _self_sign(root.subject, key, subject_key_id(root), duration, now)
+
+
 def _self_sign(
     name: x509.Name, key: PrivateKey, key_id: bytes, duration: timedelta, now: datetime
 ) -> x509.Certificate:

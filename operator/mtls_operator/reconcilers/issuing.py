@@ -89,6 +89,8 @@ class Issuing:
 
     async def _record(self, entry: Entry, signer: Signer) -> None:
         await self._ledger.commit(signer.authority, entry)
+        if entry.is_probe:
+            return
         # It counts what is issued; a burst leads to one pass.
         await self._wake(signer.authority.key, _COUNT_SECONDS)
 

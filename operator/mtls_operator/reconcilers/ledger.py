@@ -28,7 +28,7 @@ from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import KubeAlreadyExists, KubeConflict, KubeNotFound, OperatorError, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from mtls_operator.api.authority import CertificateAuthority
@@ -85,6 +85,17 @@ class _Book:
         # A serial may be in two shards, by a write whose answer was lost, and gone with the other one.
         known = (self.entries.get(serial) for serial in shard.serials)
         return all(entry is None or entry.not_after <= now for entry in known)
+
+    def ended_probes(self, shard: _Shard, now: datetime) -> frozenset[str]:
+        """Return the serials of ended certificates in a shard that the operator made for its own trials."""
+        known = ((serial, self.entries.get(serial)) for serial in shard.serials)
+        return frozenset(s for s, entry in known if entry and entry.is_probe and entry.not_after <= now)
+
+    def remove(self, shard: _Shard, serials: Iterable[str]) -> None:
+        """Forget entries that a shard no longer holds."""
+        for serial in serials:
+            shard.serials.discard(serial)
+            self.entries.pop(serial, None)
 
     def last(self) -> int:
         """Return the number of the newest shard, -1 when there is none."""
@@ -197,9 +208,12 @@ class Ledger:
                 return
 
     async def _merge(self, book: _Book, shard: _Shard, entries: Mapping[str, Entry]) -> None:
-        rendered = {serial: render_entry(entry) for serial, entry in entries.items()}
-        written = await self._kube.merge_config_map(shard.found, rendered)
+        rendered: dict[str, str | None] = {serial: render_entry(entry) for serial, entry in entries.items()}
+        # What the operator made for its own trials would fill a shard in half a day.
+        ended = book.ended_probes(shard, self._clock.now())
+        written = await self._kube.merge_config_map(shard.found, rendered | dict.fromkeys(ended))
         book.add(shard.number, written, entries)
+        book.remove(shard, ended)
 
     async def revoke(self, authority: ObjectRef, uid: str, reason: str) -> int:
         """Record that every unexpired certificate of an object is revoked; return how many were not yet.

@@ -5,6 +5,8 @@
     server_certs   which certificates, and whom to admit?
     rounds         look, plan, perform a stage, look again
     listener_report, drift_report   what the status says
+    listener_report   what the status says
+    verification   what its doors are, tried beside the passes
     teardown       the way back
 
 Every pass may be the first.
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from mtls_operator.reconcilers.rounds import Rounds
     from mtls_operator.reconcilers.server_certs import Bindings, ServerCertificates
     from mtls_operator.reconcilers.teardown import Teardown
+    from mtls_operator.reconcilers.verification import Verifies
 
 
 class ListenerBehaviour:
@@ -63,6 +66,7 @@ class ListenerBehaviour:
         rounds: Rounds,
         planning: Planning,
         report: ListenerReport,
+        verification: Verifies,
         teardown: Teardown,
         clock: Clock,
         cluster: str,
@@ -80,6 +84,7 @@ class ListenerBehaviour:
         self._rounds = rounds
         self._planning = planning
         self._report = report
+        self._verification = verification
         self._teardown = teardown
         self._clock = clock
         self._cluster = cluster
@@ -89,11 +94,12 @@ class ListenerBehaviour:
         return await self._kube.get_listener(ref)
 
     def forget(self, ref: ObjectRef) -> None:
-        """Drop the clocks of draining targets, the claims on certificates, and what was said about drift."""
+        """Drop the clocks of draining targets, the claims on certificates, and what was said of it."""
         self._observer.forget(ref)
         self._inventory.forget(ref)
         self._rounds.forget(ref)
         self._planning.forget(ref)
+        self._verification.forget(ref)
 
     async def converge(self, resource: MutualTLSListener) -> Result:
         """Make the cloud's listener what the manifest says, or say what that would take."""
@@ -170,7 +176,8 @@ class ListenerBehaviour:
         )
 
     async def tear_down(self, resource: MutualTLSListener) -> Result | None:
-        """Undo what the object did in the cloud, unless it is to stay there."""
+        """Undo what the object did in the cloud, unless it is to stay there; its doors are tried no more."""
+        self._verification.forget(resource.ref)
         if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
             return None
         if resource.metadata.is_plan_only:

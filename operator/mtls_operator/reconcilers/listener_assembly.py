@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, Recorder, View
     from mtls_operator.reconcilers.server_certs import ServerCertificates
     from mtls_operator.reconcilers.signers import Signers
+    from mtls_operator.reconcilers.verification import Verifies
 
 
 def assemble_listeners(
@@ -39,6 +40,7 @@ def assemble_listeners(
     inventory: Inventory,
     certificates: ServerCertificates,
     signers: Signers,
+    verification: Verifies,
     access: BalancerAccess,
     allow_always: bool,
     regions: Collection[str],
@@ -85,7 +87,8 @@ def assemble_listeners(
             clock=clock,
             cluster=cluster,
         ),
-        report=ListenerReport(balancers, observer, clock),
+        report=ListenerReport(balancers, observer, verification, clock),
+        verification=verification,
         teardown=Teardown(
             permitted=permitted,
             inventory=inventory,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from mtls_operator.core.conditions import BACKENDS_HEALTHY, CERTIFICATES_SYNCED, PROGRAMMED, Aspect
 from mtls_operator.core.listener_status import backends_aspect, domain_statuses, healthy_text
-from mtls_operator.core.outcome import Done, Waiting
+from mtls_operator.core.outcome import STUCK_RETRY, Done, Stuck, Waiting
 from mtls_operator.core.reasons import Reason
 from mtls_operator.reconcilers.passes import Result
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from mtls_operator.core.cloud import Listener, LoadBalancer
     from mtls_operator.core.desired import DesiredListener
     from mtls_operator.core.outcome import Outcome
+    from mtls_operator.core.verified import Verified
     from mtls_operator.ports import Clock, LoadBalancers
     from mtls_operator.reconcilers.observe import Observer
     from mtls_operator.reconcilers.server_certs import Bindings
+    from mtls_operator.reconcilers.verification import Verifies
 
 _HEALTH_POLL: Final = timedelta(seconds=2)
 _SLOWEST_HEALTH_POLL: Final = timedelta(minutes=2)
@@ -35,9 +37,12 @@ _AWAITED: Final = frozenset(
 class ListenerReport:
     """Reports on listeners."""
 
-    def __init__(self, balancers: LoadBalancers, observer: Observer, clock: Clock) -> None:
+    def __init__(
+        self, balancers: LoadBalancers, observer: Observer, verification: Verifies, clock: Clock
+    ) -> None:
         self._balancers = balancers
         self._observer = observer
+        self._verification = verification
         self._clock = clock
 
     async def result(
@@ -56,6 +61,7 @@ class ListenerReport:
         health = await self._balancers.health(balancer, listener.id)
         domains = domain_statuses(desired, listener, health)
         backends = backends_aspect(desired, domains)
+        verified = await self._verification.consult(resource, balancer, bindings)
         status = resource.status.model_copy(
             update={
                 "listener_id": listener.id,
@@ -64,25 +70,20 @@ class ListenerReport:
                 "not_after": bindings.not_after,
                 "healthy": healthy_text(domains),
                 "domains": domains,
+                "verification": verified.status,
             }
         )
         aspects = (
             Aspect(CERTIFICATES_SYNCED, holds=True, reason=Reason.SUCCEEDED),
             Aspect(PROGRAMMED, holds=True, reason=Reason.SUCCEEDED, message=f"listener {listener.id}"),
             backends,
+            verified.aspect,
         )
-        return Result(
-            status=status, outcome=self._outcome(resource, bindings, backends, desired), aspects=aspects
-        )
-
-    def _outcome(
-        self,
-        resource: MutualTLSListener,
-        bindings: Bindings,
-        backends: Aspect,
-        desired: DesiredListener,
-    ) -> Outcome:
         after = self._next_look(resource, bindings, backends, desired)
+        outcome = _open_door(verified, after) or self._outcome(resource, backends, after)
+        return Result(status=status, outcome=outcome, aspects=aspects)
+
+    def _outcome(self, resource: MutualTLSListener, backends: Aspect, after: timedelta) -> Outcome:
         if backends.reason in _AWAITED:
             return Waiting(reason=backends.reason, message=backends.message, after=after)
         port = resource.spec.port
@@ -115,3 +116,11 @@ class ListenerReport:
         known = resource.status.condition(BACKENDS_HEALTHY)
         elapsed = self._clock.now() - known.last_transition_time if known is not None else timedelta()
         return min(max(elapsed / 2, _HEALTH_POLL), _SLOWEST_HEALTH_POLL)
+
+
+def _open_door(verified: Verified, after: timedelta) -> Outcome | None:
+    """Return the outcome when somebody without a good certificate gets in, whatever else is well."""
+    if not verified.is_open:
+        return None
+    after = min(after, STUCK_RETRY)
+    return Stuck(reason=verified.aspect.reason, message=verified.aspect.message, after=after)

@@ -156,7 +156,7 @@ class FakeKube:
         found = self.config_maps.values()
         return [c for c in found if c.ref.namespace == namespace and c.labels.get(label) == "true"]
 
-    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str]) -> ConfigMap:
+    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str | None]) -> ConfigMap:
         with self._faults.write(f"merge config map {config_map.ref}", cloud=False):
             known = self.config_maps.get(config_map.ref)
             if known is None:
@@ -164,9 +164,8 @@ class FakeKube:
             if (known.uid, known.resource_version) != (config_map.uid, config_map.resource_version):
                 raise errors.KubeConflict(f"config map {config_map.ref} changed")
             version = str(next(self._versions))
-            self.config_maps[known.ref] = replace(
-                known, data={**known.data, **data}, resource_version=version
-            )
+            kept = {name: value for name, value in {**known.data, **data}.items() if value is not None}
+            self.config_maps[known.ref] = replace(known, data=kept, resource_version=version)
         return replace(config_map, resource_version=version)
 
     async def delete_config_map(self, config_map: ConfigMap) -> None:

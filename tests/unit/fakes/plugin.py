@@ -14,13 +14,15 @@ from kubectl_mtls.session import Outside
 from mtls_operator import errors
 from mtls_operator.api.meta import GROUP, VERSION, Kind
 from mtls_operator.api.model import Json
+from mtls_operator.core.verification import Observation, Silent
+from mtls_operator.probing.prober import Knock, Prober
 
 Manifest = dict[str, Any]
 
 
 def path_of(kind: str, namespace: str, name: str) -> str:
-    if kind == "ConfigMap":
-        return f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+    if kind in {"ConfigMap", "Secret"}:
+        return f"/api/v1/namespaces/{namespace}/{kind.lower()}s/{name}"
     return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{Kind(kind).plural}/{name}"
 
 
@@ -126,10 +128,24 @@ class FakeClock:
         self.meanwhile.pop(0)()
 
 
-def run(api: FakeApi, *arguments: str, answer: str = "", clock: FakeClock | None = None) -> Result:
+class Nobody:
+    """The Prober port where there is no load balancer."""
+
+    async def knock(self, knock: Knock) -> Observation:
+        return Silent(why=f"nobody is at {knock.address}")
+
+
+def run(
+    api: FakeApi,
+    *arguments: str,
+    answer: str = "",
+    clock: FakeClock | None = None,
+    prober: Prober | None = None,
+) -> Result:
     """Run `kubectl mtls` in the namespace `edge`; without an answer, nobody is there to give one."""
     outside = Outside(
         connect=lambda _kubeconfig, _context: Connection(api=api, namespace="edge"),
         clock=clock or FakeClock(),
+        prober=prober or Nobody(),
     )
     return CliRunner().invoke(cli, arguments, obj=outside, input=answer, prog_name="kubectl mtls")

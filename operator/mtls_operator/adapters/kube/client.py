@@ -111,8 +111,8 @@ class KubeClient:
         reply = await self._api.call("GET", paths.core("configmaps", namespace), query=query)
         return tuple(shapes.read_config_map(item) for item in shapes.items_of(reply))
 
-    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str]) -> ConfigMap:
-        """Add or replace entries, whatever `config_map.data` holds; the others stay.
+    async def merge_config_map(self, config_map: ConfigMap, data: Mapping[str, str | None]) -> ConfigMap:
+        """Add, replace or (None) remove entries, whatever `config_map.data` holds; the others stay.
 
         Only what is new goes over the wire, and of the answer only the metadata: a shard of the ledger
         has some 200 KB. Returns it with its new version and the data as given; raises KubeConflict
