@@ -3,6 +3,7 @@
 I/O: HTTP to a simulator that the test started. Only the pauses are shorter than the operator's.
 """
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -57,6 +58,13 @@ class WireWorld(World):
         """Order a fault for each of these actions."""
         for action in actions:
             self._admin.post("/faults", json={"action": action, **fault}).raise_for_status()
+
+    async def foreign(self, action: str, **fields: Any) -> Call | None:
+        """Let somebody else change the load balancer; None when it is refused."""
+        body = {"service": "clb", "action": action, "params": {"LoadBalancerId": BALANCER, **fields}}
+        reply = await asyncio.to_thread(self._admin.post, "/foreign/calls", json=body)
+        answer: Call = reply.json()
+        return None if reply.is_error else answer
 
     def unstruck(self) -> list[str]:
         """Return the faults that have struck nothing."""
