@@ -68,7 +68,7 @@ def test_groups_do_not_wait_for_each_other() -> None:
         await asyncio.gather(*(reads.get(group, "a") for group in ("lb-1", "lb-2")))
         return asyncio.get_running_loop().time() - begun
 
-    assert run_virtually(play()) == pytest.approx(1)
+    assert run_virtually(play()) == pytest.approx(1, abs=0.1)
 
 
 def test_one_that_is_gone_is_no_answer_about_the_others() -> None:

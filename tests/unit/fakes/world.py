@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from unit.fakes.cloud import FakeCertificateStore, FakeLoadBalancers
 from unit.fakes.cluster import FakeClock, FakeKube, FakeRecorder, FakeView, Manifest
@@ -34,6 +35,9 @@ from mtls_operator.reconcilers.server_certs import ServerCertificates
 from mtls_operator.reconcilers.signers import Signers
 from mtls_operator.reconcilers.verification import NoVerification, Verifies
 
+if TYPE_CHECKING:
+    from mtls_operator.ports import CertificateStore, LoadBalancers
+
 CLUSTER = "cluster-1"
 REGION = "ap-guangzhou"
 BALANCER = LoadBalancerId("lb-1a2b3c4d")
@@ -45,14 +49,14 @@ _ORDER = (Kind.CERTIFICATE_AUTHORITY, Kind.MUTUAL_TLS_LISTENER, Kind.CLIENT_CERT
 class World:
     """Cluster, cloud and operator."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: datetime = START) -> None:
         self.faults = Faults()
         self.woken: list[Key] = []
         self.domains: tuple[str, ...] = ()
         self.access = BalancerAccess()
         self.allow_always = False
         self._attempts: dict[Key, int] = {}
-        self.clock = FakeClock(START)
+        self.clock = FakeClock(start)
         self.kube = FakeKube(self.faults, self.clock)
         self.view = FakeView(self.kube)
         self.recorder = FakeRecorder()
@@ -62,6 +66,9 @@ class World:
         self.balancers.balancers[BALANCER] = LoadBalancer(
             id=BALANCER, region=REGION, addresses=("192.0.2.1",), tags={NAMESPACES_TAG: "edge"}, ready=True
         )
+        # What the operator is over: a test may put the adapters of the real cloud in their place.
+        self.cloud: LoadBalancers = self.balancers
+        self.uploads: CertificateStore = self.store
         self.reconcilers = self._operator()
 
     def restart(self) -> None:
@@ -71,16 +78,16 @@ class World:
 
     def _operator(self) -> dict[Kind, MakesPasses]:
         kube, view, clock, recorder = self.kube, self.view, self.clock, self.recorder
-        self.inventory = Inventory(view, self.store)
-        self.collector = OrphanCollector(view, self.store, self.inventory, clock, grace=ORPHAN_GRACE)
+        self.inventory = Inventory(view, self.uploads)
+        self.collector = OrphanCollector(view, self.uploads, self.inventory, clock, grace=ORPHAN_GRACE)
         self.signers = signers = Signers(kube, view, clock)
         self.ledger = Ledger(kube, clock)
         issuing = Issuing(self.ledger, clock, self.woken_up)
         roots, publication = Roots(kube, signers, clock), Publication(kube, signers, clock)
-        uploads = RootUploads(view, self.store, signers, recorder, cluster=CLUSTER)
+        uploads = RootUploads(view, self.uploads, signers, recorder, cluster=CLUSTER)
         authorities = AuthorityBehaviour(
             kube=kube,
-            store=self.store,
+            store=self.uploads,
             signers=signers,
             roots=roots,
             publication=publication,
@@ -102,8 +109,8 @@ class World:
         listeners = assemble_listeners(
             kube=kube,
             view=view,
-            balancers=self.balancers,
-            store=self.store,
+            balancers=self.cloud,
+            store=self.uploads,
             inventory=self.inventory,
             signers=signers,
             access=self.access,
@@ -112,7 +119,7 @@ class World:
                 kube=kube,
                 signers=signers,
                 issuing=issuing,
-                others=CertificatesOfOthers(kube, self.store, clock),
+                others=CertificatesOfOthers(kube, self.uploads, clock),
                 clock=clock,
                 wake=self.woken_up,
             ),
