@@ -9,7 +9,7 @@ from typing import Any
 
 from builders import Manifest, authority_manifest, domain_manifest, listener_manifest, node
 from foreign_pki import authority, server
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from unit.fakes.cloud import bound
@@ -236,6 +236,7 @@ Inventory.TestCase.settings = settings(
     max_examples=60,
     stateful_step_count=25,
     deadline=None,
+    phases=[Phase.generate],  # shrinking would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestInventory = Inventory.TestCase
