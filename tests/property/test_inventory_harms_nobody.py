@@ -46,7 +46,7 @@ NAMES = st.lists(NAME, unique=True, min_size=1)
 
 def manifest(name: str, secret: str) -> Manifest:
     tls = {"caRef": {"name": "clients"}, "serverCertificate": {"secretRef": {"name": secret}}}
-    return listener_manifest(name, domain_manifest(), port=PORTS[name], tls=tls)
+    return listener_manifest(name, domain_manifest(), port=PORTS[name], tls=tls, drainPeriod="0s")
 
 
 class Inventory(RuleBasedStateMachine):

@@ -40,7 +40,7 @@ ISSUED: Manifest = {"issue": {"privateKey": {"algorithm": "ECDSA"}}}
 
 def manifest(name: str, source: Manifest = PURCHASED, **spec: Any) -> Manifest:
     tls = {"caRef": {"name": "clients"}, "serverCertificate": source}
-    return listener_manifest(name, domain_manifest(), port=PORTS[name], tls=tls, **spec)
+    return listener_manifest(name, domain_manifest(), port=PORTS[name], tls=tls, drainPeriod="0s", **spec)
 
 
 async def settled(*names: str) -> World:
@@ -403,8 +403,8 @@ async def test_two_authorities_with_the_same_root_have_an_upload_each() -> None:
     world.apply(
         authority_manifest("clients", source=source),
         authority_manifest("partners", source=source),
-        listener_manifest("api", ca="clients", port=443),
-        listener_manifest("shop", ca="partners", port=9443),
+        listener_manifest("api", ca="clients", port=443, drainPeriod="0s"),
+        listener_manifest("shop", ca="partners", port=9443, drainPeriod="0s"),
     )
     await world.settle()
     roots = {
