@@ -244,6 +244,8 @@ def _text(value: object) -> str:
 def _target_facts(which: str, route: DesiredRoute, rule: Rule) -> Iterator[str]:
     wanted = {target.endpoint: target.weight for target in route.targets}
     bound = {target.endpoint: target.weight for target in rule.targets}
+    if wanted != bound and route.shortage is not None:
+        yield f"{which}: {route.shortage.message}"
     for endpoint in sorted(wanted.keys() | bound.keys()):
         if endpoint not in wanted:
             yield f"{which}: {endpoint} is bound, which no backend of the manifest stands for"
