@@ -5,9 +5,13 @@ An error that is expected is one sentence and exit status 1; a command line that
 
 from __future__ import annotations
 
+import os
+
 import click
 
+from kubectl_mtls.cloud import look
 from kubectl_mtls.commands.approve import approve, deny
+from kubectl_mtls.commands.import_listener import import_listener
 from kubectl_mtls.commands.issued import issued
 from kubectl_mtls.commands.revoke import revoke
 from kubectl_mtls.commands.rotate import rotate
@@ -31,7 +35,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="clb-mtls-operator", message="%(version)s")
 def cli() -> None:
-    """Work with the certificate authorities and client certificates of clb-mtls-operator.
+    """Work with the certificate authorities, client certificates and listeners of clb-mtls-operator.
 
     What is wanted stands in manifests; these commands are for what a person does now and then, and for
     what no manifest shows.
@@ -42,13 +46,17 @@ def cli() -> None:
       kubectl mtls approve team-a/payments
       kubectl mtls rotate ca platform/clients --wait
       kubectl mtls revoke team-a/payments --reason KeyCompromise
+      kubectl mtls import lb-1a2b3c4d 443 --region ap-guangzhou -n platform
     """
 
 
-for command in (approve, deny, issued, revoke, rotate):
+for command in (approve, deny, import_listener, issued, revoke, rotate):
     cli.add_command(command)
 
 
 def main() -> None:
     """Run the command line."""
-    cli(prog_name="kubectl mtls", obj=Outside(connect=connect, clock=SystemClock()))
+    cli(
+        prog_name="kubectl mtls",
+        obj=Outside(connect=connect, look=lambda place: look(place, os.environ), clock=SystemClock()),
+    )

@@ -18,6 +18,7 @@ from kubectl_mtls.cluster import Cluster
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubectl_mtls.cloud import FoundListener, Place
     from kubectl_mtls.http import Connection
     from kubectl_mtls.parameters import NamedObject
     from kubectl_mtls.ports import Clock
@@ -44,9 +45,11 @@ class Outside:
 
     Attributes:
         connect: from the names of a kubeconfig and a context to a cluster.
+        look: from a place in the cloud to the listener that is there.
     """
 
     connect: Callable[[str | None, str | None], Connection]
+    look: Callable[[Place], FoundListener]
     clock: Clock
 
 
@@ -56,6 +59,7 @@ class Session:
 
     cluster: Cluster
     namespace: str
+    look: Callable[[Place], FoundListener]
     clock: Clock
 
     def locate(self, named: NamedObject) -> ObjectRef:
@@ -86,6 +90,7 @@ def with_cluster(command: Callable[Concatenate[Session, P], None]) -> Callable[.
         session = Session(
             cluster=Cluster(connection.api),
             namespace=_text(named["namespace"]) or connection.namespace,
+            look=outside.look,
             clock=outside.clock,
         )
         command(session, *args, **kwargs)

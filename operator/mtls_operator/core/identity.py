@@ -43,6 +43,7 @@ _PROBE_FIELDS: Final = {
     "healthy_threshold": "healthyThreshold",
     "unhealthy_threshold": "unhealthyThreshold",
     "codes": "codes",
+    "protocol": "protocol",
 }
 
 
