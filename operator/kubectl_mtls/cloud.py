@@ -14,7 +14,7 @@ from kubectl_mtls.errors import Refusal
 from mtls_operator.core.cloud import LoadBalancerId, family
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from mtls_operator.adapters.tencent.api import CloudApi
     from mtls_operator.core.cloud import Listener, LoadBalancer
@@ -40,7 +40,7 @@ class FoundListener:
     """A listener with its targets.
 
     Attributes:
-        unmanaged: settings that it has and the operator knows nothing of, a sentence each.
+        unmanaged: what it has switched on and the operator neither sets nor compares.
     """
 
     balancer: LoadBalancer
@@ -91,6 +91,7 @@ def _connect(environment: Mapping[str, str]) -> CloudApi:
 async def _read(api: CloudApi, place: Place) -> FoundListener:
     from mtls_operator.adapters.tencent import shapes  # noqa: PLC0415
     from mtls_operator.adapters.tencent.load_balancer_reads import LoadBalancerReads  # noqa: PLC0415
+    from mtls_operator.adapters.tencent.unmanaged import unmanaged  # noqa: PLC0415
 
     reads = LoadBalancerReads(api)
     balancer = await reads.balancer(place.region, LoadBalancerId(place.balancer))
@@ -105,31 +106,8 @@ async def _read(api: CloudApi, place: Place) -> FoundListener:
         listener = shapes.read_listener(body)
         if listener.port == place.port and family(listener.protocol) is family("HTTPS"):
             listener = listener.with_targets(await reads.targets(balancer, listener.id))
-            return FoundListener(balancer=balancer, listener=listener, unmanaged=tuple(_unmanaged(body)))
+            return FoundListener(balancer=balancer, listener=listener, unmanaged=tuple(unmanaged(body)))
     raise Refusal(
         f"load balancer {place.balancer} has no listener on port {place.port}. Nothing needs to be imported: "
         "a MutualTLSListener for this port makes one."
     )
-
-
-def _unmanaged(body: Mapping[str, object]) -> Iterator[str]:
-    """Yield what the operator neither sets nor compares, as far as it is switched on (API: Listener)."""
-    from mtls_operator.adapters.tencent import shapes  # noqa: PLC0415
-
-    if shapes.number(body, "KeepaliveEnable"):
-        yield "KeepaliveEnable of the listener"
-    for name in ("MaxConn", "MaxCps"):
-        if shapes.number(body, name) > 0:
-            yield f"{name} of the listener"
-    for rule in shapes.items(body, "Rules"):
-        which = f"rule {shapes.text(rule, 'Domain')}{shapes.text(rule, 'Url')}"
-        if shapes.text(rule, "QuicStatus") == "QUIC_ACTIVE":
-            yield f"QUIC of {which}"
-        if shapes.text(rule, "CookieName"):
-            yield f"the cookie's name of {which}"
-        if rule.get("RewriteTarget"):
-            yield f"the redirection of {which}"
-        if len(shapes.texts(rule, "Domains")) > 1:
-            yield f"the further domains of {which}: {', '.join(shapes.texts(rule, 'Domains'))}"
-        if shapes.text(rule, "TargetType").startswith("TARGETGROUP"):
-            yield f"the target group of {which}"
