@@ -192,7 +192,7 @@ def _tls_facts(which: str, wanted: Tls, current: TlsBinding | None, alike: Obser
     elif current.ca_certificate_id != wanted.ca:
         yield (
             f"{which} admits the clients of CA certificate {current.ca_certificate_id}, which is not seen to "
-            f"hold the same as {wanted.ca} of the manifest's authority; if it does, bind {wanted.ca} instead"
+            f"hold the same as the manifest's, {wanted.ca}; if it does, bind that one instead"
         )
     ids = {alike.id_of(shown) for shown in wanted.server}
     others = [one for one in current.server if one not in ids]
