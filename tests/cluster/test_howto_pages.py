@@ -31,6 +31,9 @@ def reader(world: World, tmp_path: Path) -> Iterator[Path]:
         "KUBECONFIG": str(environment.cluster.kubeconfig),
         "OPERATOR_CRL": environment.operator_crl,
         "LOAD_BALANCER_ADDRESS": environment.block.load_balancer,
+        "LOAD_BALANCER_ID": LOAD_BALANCER,
+        "SIMULATOR_API": environment.simulator.api,
+        **environment.simulator.environment(),
     }
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     (tmp_path / ".dev").mkdir()
@@ -96,6 +99,10 @@ def test_deleting_a_listener(world: World, reader: Path) -> None:
     read("delete-a-listener.md", reader)
     for listener in world.cloud.listeners(LOAD_BALANCER):
         world.cloud.change("DeleteListener", LoadBalancerId=LOAD_BALANCER, ListenerId=listener["ListenerId"])
+
+
+def test_adopting_a_listener(reader: Path) -> None:
+    read("adopt-a-listener.md", reader)
 
 
 def test_the_patterns_of_the_page_admit_and_refuse_what_it_says() -> None:
