@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from kubectl_mtls.errors import Refusal
+from kubectl_mtls.nodes import read_node, read_service
 from mtls_operator.api.authority import CertificateAuthority
 from mtls_operator.api.client_cert import ClientCert
 from mtls_operator.api.listener import MutualTLSListener
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mtls_operator.api.client_cert import RevocationReason
     from mtls_operator.api.model import Json
     from mtls_operator.api.resource import Resource
+    from mtls_operator.core.cluster import Node, Service
 
 R = TypeVar("R", CertificateAuthority, ClientCert, MutualTLSListener)
 
@@ -62,6 +64,18 @@ class Cluster:
             return _read_secret(self._api.get(_core("secrets", ref.namespace, ref.name)))
         except KubeNotFound:
             raise Refusal(f"Secret {ref} is not there. Name one by --secret.") from None
+
+    def authorities(self) -> Iterator[CertificateAuthority]:
+        """Yield the authorities of all namespaces."""
+        return self._all(CertificateAuthority)
+
+    def nodes(self) -> Iterator[Node]:
+        """Yield every node."""
+        return (read_node(body) for body in self._api.list("/api/v1/nodes"))
+
+    def services(self, namespace: str) -> Iterator[Service]:
+        """Yield the Services of a namespace."""
+        return (read_service(body) for body in self._api.list(_core("services", namespace)))
 
     def listeners(self) -> Iterator[MutualTLSListener]:
         """Yield the listeners of all namespaces."""

@@ -5,9 +5,13 @@ An error that is expected is one sentence and exit status 1; a command line that
 
 from __future__ import annotations
 
+import os
+
 import click
 
+from kubectl_mtls.cloud import look
 from kubectl_mtls.commands.approve import approve, deny
+from kubectl_mtls.commands.import_listener import import_listener
 from kubectl_mtls.commands.issued import issued
 from kubectl_mtls.commands.revoke import revoke
 from kubectl_mtls.commands.rotate import rotate
@@ -45,13 +49,17 @@ def cli() -> None:
       kubectl mtls rotate ca platform/clients --wait
       kubectl mtls revoke team-a/payments --reason KeyCompromise
       kubectl mtls verify platform/api -n team-a
+      kubectl mtls import lb-1a2b3c4d 443 --region ap-guangzhou -n platform
     """
 
 
-for command in (approve, deny, issued, revoke, rotate, verify):
+for command in (approve, deny, import_listener, issued, revoke, rotate, verify):
     cli.add_command(command)
 
 
 def main() -> None:
     """Run the command line."""
-    cli(prog_name="kubectl mtls", obj=Outside(connect=connect, clock=SystemClock(), prober=TlsProber()))
+    outside = Outside(
+        connect=connect, look=lambda place: look(place, os.environ), clock=SystemClock(), prober=TlsProber()
+    )
+    cli(prog_name="kubectl mtls", obj=outside)

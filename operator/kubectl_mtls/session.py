@@ -18,6 +18,7 @@ from kubectl_mtls.cluster import Cluster
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubectl_mtls.cloud import FoundListener, Place
     from kubectl_mtls.http import Connection
     from kubectl_mtls.parameters import NamedObject
     from kubectl_mtls.ports import Clock
@@ -46,9 +47,11 @@ class Outside:
     Attributes:
         connect: from the names of a kubeconfig and a context to a cluster.
         prober: who makes requests at listeners.
+        look: from a place in the cloud to the listener that is there.
     """
 
     connect: Callable[[str | None, str | None], Connection]
+    look: Callable[[Place], FoundListener]
     clock: Clock
     prober: Prober
 
@@ -59,6 +62,7 @@ class Session:
 
     cluster: Cluster
     namespace: str
+    look: Callable[[Place], FoundListener]
     clock: Clock
     prober: Prober
 
@@ -90,6 +94,7 @@ def with_cluster(command: Callable[Concatenate[Session, P], None]) -> Callable[.
         session = Session(
             cluster=Cluster(connection.api),
             namespace=_text(named["namespace"]) or connection.namespace,
+            look=outside.look,
             clock=outside.clock,
             prober=outside.prober,
         )

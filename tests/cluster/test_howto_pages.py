@@ -33,6 +33,9 @@ def reader(world: World, tmp_path: Path) -> Iterator[Path]:
         "OPERATOR_CRL": environment.operator_crl,
         "OPERATOR_METRICS": environment.operator_metrics,
         "LOAD_BALANCER_ADDRESS": environment.block.load_balancer,
+        "LOAD_BALANCER_ID": LOAD_BALANCER,
+        "SIMULATOR_API": environment.simulator.api,
+        **environment.simulator.environment(),
     }
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     (tmp_path / ".dev").mkdir()
@@ -121,6 +124,10 @@ def usual_nodes(world: World) -> Iterator[None]:
 def test_choosing_nodes(world: World, reader: Path) -> None:
     apply_examples(world)
     read("choose-nodes.md", reader)
+
+
+def test_adopting_a_listener(reader: Path) -> None:
+    read("adopt-a-listener.md", reader)
 
 
 def test_the_patterns_of_the_page_admit_and_refuse_what_it_says() -> None:

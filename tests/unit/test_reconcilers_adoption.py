@@ -246,7 +246,7 @@ async def test_of_several_copies_one_that_was_never_named_is_not_taken_for_a_cop
     reason, message = ready(world)
     (own,) = world.store.uploads
     assert reason == "AdoptionRefused"
-    assert f"CA certificate {twin}, which is not seen to hold the same as {own}" in message
+    assert f"CA certificate {twin}, which is not seen to hold the same as the manifest's, {own}" in message
     world.balancers.edit(listener_of(world).id, tls(ca_certificate_id=own))
     await world.settle()
     assert ready(world)[0] == "Succeeded"
@@ -360,3 +360,27 @@ async def test_more_domains_than_the_listener_has_are_all_named() -> None:
     )
     await world.settle()
     assert "it has no rule api.acme.example/v1" in ready(world)[1]
+
+
+async def test_planned_only_the_adoption_is_a_sentence_and_nothing_is_written() -> None:
+    world = await abandoned()
+    before = listener_of(world)
+    planned = manifest()
+    planned["metadata"]["annotations"] = {"mtls.clb-operator.dev/plan-only": "true"}
+    world.apply(planned)
+    await world.settle()
+    planned = world.status(KIND, "api")["plan"]
+    assert f"adopt listener {before.id} (by hand) by the name {own_name(world)!r}" in planned
+    assert [sentence.partition(" ")[0] for sentence in planned] == ["upload", "adopt", "upload", "bind"]
+    assert listener_of(world) == before
+    assert adoptions(world) == []
+
+
+@pytest.mark.parametrize("policy", ["Repair", "Report"])
+async def test_an_adoption_is_no_drift(policy: str) -> None:
+    world = await abandoned()
+    world.apply(manifest(driftPolicy=policy))
+    await world.settle()
+    assert ready(world)[0] == "Succeeded"
+    assert {reason for reason, _ in events(world)} <= {"Adopted", "Succeeded"}
+    assert listener_of(world).name == own_name(world)

@@ -43,6 +43,7 @@ _PROBE_FIELDS: Final = {
     "healthy_threshold": "healthyThreshold",
     "unhealthy_threshold": "unhealthyThreshold",
     "codes": "codes",
+    "protocol": "protocol",
 }
 
 
@@ -191,7 +192,7 @@ def _tls_facts(which: str, wanted: Tls, current: TlsBinding | None, alike: Obser
     elif current.ca_certificate_id != wanted.ca:
         yield (
             f"{which} admits the clients of CA certificate {current.ca_certificate_id}, which is not seen to "
-            f"hold the same as {wanted.ca} of the manifest's authority; if it does, bind {wanted.ca} instead"
+            f"hold the same as the manifest's, {wanted.ca}; if it does, bind that one instead"
         )
     ids = {alike.id_of(shown) for shown in wanted.server}
     others = [one for one in current.server if one not in ids]
@@ -244,6 +245,8 @@ def _text(value: object) -> str:
 def _target_facts(which: str, route: DesiredRoute, rule: Rule) -> Iterator[str]:
     wanted = {target.endpoint: target.weight for target in route.targets}
     bound = {target.endpoint: target.weight for target in rule.targets}
+    if wanted != bound and route.shortage is not None:
+        yield f"{which}: {route.shortage.message}"
     for endpoint in sorted(wanted.keys() | bound.keys()):
         if endpoint not in wanted:
             yield f"{which}: {endpoint} is bound, which no backend of the manifest stands for"

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtls_operator.core.adoption import require_adoptable, require_identical
+from mtls_operator.core.cloud import Fingerprint
 from mtls_operator.core.identity import Copies, bound_authorities, bound_servers, differences, known_copies
+from mtls_operator.core.lineage import bundle_fingerprint
 from mtls_operator.core.reasons import Reason
 from mtls_operator.core.server_cert import slots
 from mtls_operator.pki.inspect import chain_to_pem
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.core.actions import AdoptListener
-    from mtls_operator.core.cloud import CertId, CloudCertificate, Fingerprint, Listener
+    from mtls_operator.core.cloud import CertId, CloudCertificate, Listener
     from mtls_operator.core.desired import DesiredListener, ObservedListener
     from mtls_operator.ports import CertificateStore, Clock, Recorder, View
     from mtls_operator.reconcilers.server_certs import Bindings
@@ -111,17 +113,17 @@ class Adoption:
         inventory = {upload.id: upload for upload in await self._store.inventory()}
         admits = {bindings.by_domain[slot.domain].ca: slot.admits for slot in slots(resource)}
         found: dict[CertId, CertId] = {}
-        for ca, authority in admits.items():
-            suspects = bound_authorities(listener) - admits.keys()
-            own = inventory.get(ca)
-            if not suspects or own is None:
-                continue
+        suspects = bound_authorities(listener) - admits.keys()
+        for ca, authority in admits.items() if suspects else ():
             roots = await self._signers.admitted(await self._signers.authority(authority))
-            alike = {one for one in suspects if _holds(inventory.get(one), own.fingerprint)}
+            if not roots:
+                continue
+            fingerprint = Fingerprint(bundle_fingerprint(roots))
+            alike = {one for one in suspects if _holds(inventory.get(one), fingerprint)}
             # The service may compare first certificates alone, so only a lone root can be told from others.
             if len(roots) == 1 and suspects - alike:
                 chain = normalise_pem(chain_to_pem(root.certificate for root in roots).decode())
-                named = await self._named(inventory.values(), own.fingerprint, chain)
+                named = await self._named(inventory.values(), fingerprint, chain)
                 alike |= {one for one in named & suspects if await self._store.authorities_in(one) == 1}
             found |= dict.fromkeys(alike, ca)
         return found

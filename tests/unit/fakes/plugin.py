@@ -8,6 +8,8 @@ from typing import Any
 from builders import NOW
 from click.testing import CliRunner, Result
 
+from kubectl_mtls.cloud import FoundListener, Place
+from kubectl_mtls.errors import Refusal
 from kubectl_mtls.http import Connection
 from kubectl_mtls.main import cli
 from kubectl_mtls.session import Outside
@@ -21,7 +23,9 @@ Manifest = dict[str, Any]
 
 
 def path_of(kind: str, namespace: str, name: str) -> str:
-    if kind in {"ConfigMap", "Secret"}:
+    if kind == "Node":
+        return f"/api/v1/nodes/{name}"
+    if kind in {"ConfigMap", "Secret", "Service"}:
         return f"/api/v1/namespaces/{namespace}/{kind.lower()}s/{name}"
     return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{Kind(kind).plural}/{name}"
 
@@ -47,7 +51,7 @@ class FakeApi:
     def put(self, manifest: Manifest) -> None:
         metadata = manifest["metadata"]
         body = {**manifest, "metadata": {"uid": f"uid-{metadata['name']}", **metadata}}
-        self.objects[path_of(manifest["kind"], metadata["namespace"], metadata["name"])] = body
+        self.objects[path_of(manifest["kind"], metadata.get("namespace", ""), metadata["name"])] = body
 
     def find(self, kind: str, namespace: str, name: str) -> Manifest:
         return self.objects[path_of(kind, namespace, name)]
@@ -135,16 +139,23 @@ class Nobody:
         return Silent(why=f"nobody is at {knock.address}")
 
 
+def nowhere(place: Place) -> FoundListener:
+    """A cloud that has nothing."""
+    raise Refusal(f"the cloud knows no load balancer {place.balancer}")
+
+
 def run(
     api: FakeApi,
     *arguments: str,
     answer: str = "",
     clock: FakeClock | None = None,
     prober: Prober | None = None,
+    look: Callable[[Place], FoundListener] = nowhere,
 ) -> Result:
     """Run `kubectl mtls` in the namespace `edge`; without an answer, nobody is there to give one."""
     outside = Outside(
         connect=lambda _kubeconfig, _context: Connection(api=api, namespace="edge"),
+        look=look,
         clock=clock or FakeClock(),
         prober=prober or Nobody(),
     )
