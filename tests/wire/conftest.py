@@ -10,7 +10,7 @@ from wire.world import WireWorld
 
 from clb_simulator.auth import SecretKey
 from clb_simulator.server import Config, Server
-from mtls_operator.adapters.tencent import writes
+from mtls_operator.adapters.tencent import batched_reads
 
 
 @pytest.fixture
@@ -26,7 +26,8 @@ async def cloud() -> AsyncIterator[Cloud]:
 
 @pytest.fixture
 async def world(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WireWorld]:
-    monkeypatch.setattr(writes, "_FIRST_POLL_SECONDS", 0.0)
+    # There is nobody whose question could be asked along.
+    monkeypatch.setattr(batched_reads, "_GATHER_SECONDS", 0)
     made = WireWorld(cloud)
     await made.furnish()
     made.view.held_nodes = [node(1), node(2)]

@@ -16,11 +16,12 @@ from mtls_operator.adapters.tencent.api import CloudApi, Endpoint, Keys
 from mtls_operator.adapters.tencent.certificates import CloudCertificates
 from mtls_operator.adapters.tencent.load_balancers import CloudLoadBalancers
 from mtls_operator.adapters.tencent.pacing import Pacer
-from mtls_operator.adapters.tencent.writes import LoadBalancerWrites
+from mtls_operator.adapters.tencent.writes import LoadBalancerWrites, Pauses
 from mtls_operator.api.meta import Kind, ObjectRef
 from mtls_operator.core.balancer_access import NAMESPACES_TAG
 
 UNPACED = 1000.0
+AT_ONCE = Pauses(first=0.001, longest=0.01, growth=2.0, patience=5.0)
 Shown = dict[str, Any]
 
 
@@ -31,7 +32,7 @@ class WatchedWrites(LoadBalancerWrites):
     """Has the listener looked at after each change, as a client would find it then."""
 
     def __init__(self, world: "WireWorld") -> None:
-        super().__init__(world.api)
+        super().__init__(world.api, tasks=AT_ONCE)
         self._world = world
 
     async def change(self, *arguments: Any, **options: Any) -> Mapping[str, object]:
@@ -78,13 +79,13 @@ class WireWorld(World):
         return Counter([*cloud, *self.faults.writes, *(event.reason for event in self.recorder.events)])
 
     async def require_quiet(self) -> None:
-        """Fail unless everything is as wanted, and two more passes over it write nothing."""
+        """Fail unless everything is as wanted, and another pass over it writes nothing."""
         condition = self.condition(Kind.MUTUAL_TLS_LISTENER, "api", "Programmed")
         ready = self.condition(Kind.MUTUAL_TLS_LISTENER, "api", "Ready")
         assert condition is not None, ready
         assert condition["status"] == "True", ready
         before = await self.effects()
-        await self.settle(passes=2)
+        await self.pass_over_all()
         written = await self.effects() - before
         assert not written, f"a pass over what is as wanted has written {dict(written)}"
 
