@@ -1,6 +1,7 @@
 """A simulator and the operator over it, with a load balancer of the namespace edge and two nodes."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from builders import authority_manifest, node
@@ -11,6 +12,12 @@ from wire.world import WireWorld
 from clb_simulator.auth import SecretKey
 from clb_simulator.server import Config, Server
 from mtls_operator.adapters.tencent import batched_reads
+
+
+@pytest.fixture(autouse=True)
+def _trust_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No TLS is spoken here, and each client would load all of the machine's roots, a tenth of a second."""
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
 
 @pytest.fixture
