@@ -1,30 +1,25 @@
-"""Certificate slots of a listener, and the desired listener that is built from a manifest."""
+"""Certificate slots of a listener: which there are, for whom, and who signs what goes there."""
 
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from builders import (
     FAST_KEY,
-    NOW,
     Manifest,
     domain_manifest,
     listener,
-    node,
-    route_manifest,
-    service,
     slots_with_secrets,
 )
 
 from mtls_operator.api.meta import ObjectRef
-from mtls_operator.core.actions import Tls
-from mtls_operator.core.build import build_listener, listener_name
-from mtls_operator.core.cloud import CertId, Fingerprint
+from mtls_operator.core.build import listener_name
 from mtls_operator.core.server_cert import (
+    CloudSlot,
     IssuedSlot,
     ReferencedSlot,
     admitted,
     authorities,
+    existing_certificates,
     referenced_secrets,
     slots,
     wanted_server_leaf,
@@ -142,41 +137,29 @@ def test_a_listeners_name_marks_cluster_and_object_and_fits() -> None:
     assert name != listener_name("cluster-2", listener("a" * 60))
 
 
-TLS = Tls(server=(Fingerprint("f"),), ca=CertId("ca"))
+IN_CLOUD = {"serverCertificate": {"cloudCertificateId": "LtIaSxlb"}}
 
 
-@pytest.mark.parametrize("sni", [False, True], ids=["SNI off", "SNI on"])
-def test_the_desired_listener_has_its_certificates_at_one_level_only(sni: bool) -> None:  # noqa: FBT001
-    keys = ("a.example", "b.example") if sni else ("",)
-    seen = build_listener(
-        listener("api", A, {**B, "default": True}, sni=sni),
-        name="n", bindings=dict.fromkeys(keys, TLS), secrets={}, nodes=[node(1)], services={}, now=NOW,
-    )  # fmt: skip
-    assert (seen.tls is None) == sni
-    assert [domain.tls is not None for domain in seen.domains] == [sni, sni]
-    assert [domain.default for domain in seen.domains] == [False, True]
+def test_a_certificate_of_the_cloud_is_one_for_all_domains_and_signed_by_nobody_here() -> None:
+    seen = listener("api", A, B, tls={"caRef": {"name": "clients"}, **IN_CLOUD})
+    (slot,) = slots(seen)
+    assert isinstance(slot, CloudSlot)
+    assert (slot.domain, slot.names, slot.certificate) == ("", ("a.example", "b.example"), "LtIaSxlb")
+    assert authorities(seen) == {ObjectRef("edge", "clients")}
+    assert referenced_secrets(seen) == frozenset()
+    assert existing_certificates(seen) == {"LtIaSxlb"}
 
 
-def test_a_route_is_built_with_times_in_seconds_and_eligible_nodes_only() -> None:
-    route = route_manifest(
-        backends=[{"service": {"name": "web", "port": "http"}, "weight": 7}],
-        sessionPersistence="60s",
-        healthCheck={"interval": "10s", "timeout": "3s", "codes": ["2xx"], "path": "/up"},
+def test_each_domain_may_have_another_source() -> None:
+    seen = listener(
+        "api",
+        {**A, "tls": IN_CLOUD},
+        {**B, "tls": {"serverCertificate": {"secretRef": {"name": "b"}}}},
+        domain_manifest("c.example", tls={"serverCertificate": {"issue": {}}}),
+        domain_manifest("d.example"),
+        sni=True,
+        tls={"caRef": {"name": "clients"}, "serverCertificate": {"cloudCertificateId": "other"}},
     )
-    seen = build_listener(
-        listener("api", domain_manifest("a.example", route), nodeSelector={"pool": "x"}),
-        name="n", bindings={"": TLS}, secrets={}, nodes=[node(1), node(2, labels={"pool": "x"})],
-        services={"web": service()}, now=NOW,
-    )  # fmt: skip
-    (built,) = seen.domains[0].routes
-    assert [(str(t.endpoint), t.weight) for t in built.targets] == [("ins-00000002:30080", 7)]
-    assert built.session_seconds == 60
-    check = built.health_check
-    assert (check.interval, check.timeout, check.codes, check.path, check.domain) == (
-        10,
-        3,
-        frozenset({"2xx"}),
-        "/up",
-        "a.example",
-    )
-    assert seen.domains[0].default
+    kinds = [type(slot) for slot in slots(seen)]
+    assert kinds == [CloudSlot, ReferencedSlot, IssuedSlot, CloudSlot]
+    assert existing_certificates(seen) == {"LtIaSxlb", "other"}

@@ -151,4 +151,4 @@ class Route(ApiModel):
     session_persistence: Annotated[Duration, between("30s", "86400s", or_zero=True)] = OFF
     """How long a client stays with a backend, by a cookie: 30s to 86400s, with WRR only; 0s is off."""
     backends: Annotated[tuple[Backend, ...], Field(min_length=1, max_length=16)]
-    """Where requests go."""
+    """Where requests go. Each is another node port."""

@@ -12,7 +12,7 @@ from mtls_operator.core.cloud import Endpoint, Target
 from mtls_operator.core.nodes import endpoint_of
 from mtls_operator.core.reasons import Reason
 from mtls_operator.core.subset import fair_shares, stable_subset
-from mtls_operator.errors import NotReady
+from mtls_operator.errors import NotReady, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -103,6 +103,35 @@ def node_port(backend: Backend, services: Mapping[str, Service], namespace: str)
         Reason.SERVICE_HAS_NO_NODE_PORT,
         f"Service {namespace}/{name} has no port {wanted} with a nodePort; it has {known}.",
     )
+
+
+def require_distinct(
+    backends: Iterable[Backend], services: Mapping[str, Service], *, namespace: str, route: str
+) -> None:
+    """Refuse two weights for one target: it has one, and whether they should be added is a guess.
+
+    Args:
+        backends: of the route; one whose Service is missing is no target yet.
+        services: the Services of the namespace, by name.
+        namespace: for messages.
+        route: what people call it.
+
+    Raises:
+        SpecError: with reason InvalidSpec.
+    """
+    seen: set[int] = set()
+    for backend in backends:
+        try:
+            port = node_port(backend, services, namespace)
+        except NotReady:
+            continue
+        if port in seen:
+            raise SpecError(
+                Reason.INVALID_SPEC,
+                f"two backends of route {route} are node port {port}. "
+                "Name it once, with the weight that it should have.",
+            )
+        seen.add(port)
 
 
 def select_targets(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.core import cloud
-from mtls_operator.core.backends import select_targets
+from mtls_operator.core.backends import require_distinct, select_targets
 from mtls_operator.core.cloud_quota import NO_LIMIT
 from mtls_operator.core.desired import DesiredDomain, DesiredListener, DesiredRoute
 from mtls_operator.core.nodes import is_eligible, next_grace_end
@@ -98,18 +98,23 @@ def build_listener(
         services: the Services of the listener's namespace.
         now: decides how long a silent node is still trusted.
         most_targets: how many targets the account may bind to a rule.
+
+    Raises:
+        SpecError: with reason InvalidSpec, two backends of a route are the same node port.
     """
     spec, metadata = listener.spec, listener.metadata
     serving = tuple(node for node in nodes if is_eligible(node, spec.node_selector, now))
 
     def select(domain: Domain, route: Route) -> Selection:
+        where = f"{domain.domain}{route.path}"
+        require_distinct(route.backends, services, namespace=metadata.namespace, route=where)
         return select_targets(
             route.backends,
             serving,
             services,
             namespace=metadata.namespace,
             most=most_targets,
-            seed=f"{metadata.uid}/{domain.domain}{route.path}",
+            seed=f"{metadata.uid}/{where}",
         )
 
     return DesiredListener(
