@@ -1,6 +1,7 @@
 """`plan-only` and drafts: the plan in the words of the executor, and nothing written to the cloud."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -149,6 +150,8 @@ async def test_its_deletion_waits_with_what_it_has_in_the_cloud() -> None:
     assert ours(world) == left
     assert plan(world) == [f"delete listener {left.id} and the certificates uploaded for it"]
     del world.kube.objects[LISTENER, REF]["metadata"]["annotations"][PLAN_ONLY_ANNOTATION]
+    await world.settle()
+    world.clock.advance(timedelta(seconds=31))
     await world.settle()
     assert world.balancers.on(BALANCER) == []
 
