@@ -9,8 +9,10 @@ import click
 
 from kubectl_mtls.commands.approve import approve, deny
 from kubectl_mtls.commands.issued import issued
+from kubectl_mtls.commands.plan import plan
 from kubectl_mtls.commands.revoke import revoke
 from kubectl_mtls.commands.rotate import rotate
+from kubectl_mtls.commands.sync import sync
 from kubectl_mtls.commands.verify import verify
 from kubectl_mtls.http import connect
 from kubectl_mtls.render import harmless
@@ -43,12 +45,13 @@ def cli() -> None:
       kubectl mtls issued --ca clients -n platform
       kubectl mtls approve team-a/payments
       kubectl mtls rotate ca platform/clients --wait
+      kubectl mtls plan -f listener.yaml
       kubectl mtls revoke team-a/payments --reason KeyCompromise
       kubectl mtls verify platform/api -n team-a
     """
 
 
-for command in (approve, deny, issued, revoke, rotate, verify):
+for command in (approve, deny, issued, plan, revoke, rotate, sync, verify):
     cli.add_command(command)
 
 
