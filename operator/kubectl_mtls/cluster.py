@@ -18,6 +18,7 @@ from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.api.meta import GROUP, LEDGER_LABEL, VERSION, Kind, ObjectRef
 from mtls_operator.core.cluster import ConfigMap, Owner, Secret
 from mtls_operator.core.ledger import is_shard_of
+from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import KubeAlreadyExists, KubeConflict, KubeNotFound, SpecError
 
 if TYPE_CHECKING:
@@ -78,8 +79,27 @@ class Cluster:
         return (read_service(body) for body in self._api.list(_core("services", namespace)))
 
     def listeners(self) -> Iterator[MutualTLSListener]:
-        """Yield the listeners of all namespaces."""
-        return self._all(MutualTLSListener)
+        """Yield the listeners of all namespaces; a draft is none."""
+        return (one for one in self._all(MutualTLSListener) if not one.metadata.is_draft)
+
+    def drift_events(self, listener: MutualTLSListener) -> Iterator[tuple[str, str]]:
+        """Yield the events that say what somebody changed in the cloud: uid and text."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{listener.metadata.namespace}/events"
+        for event in self._api.list(path):
+            about = _child(event, "regarding").get("uid")
+            if about == listener.metadata.uid and event.get("reason") == Reason.DRIFT_FOUND:
+                yield str(_child(event, "metadata").get("uid", "")), str(event.get("note", ""))
+
+    def create_draft(self, draft: ObjectRef, body: Json) -> None:
+        """Create a draft; raises KubeInvalid when its spec would be refused."""
+        self._api.create(_ours(Kind.MUTUAL_TLS_LISTENER, ObjectRef(draft.namespace, "")).rstrip("/"), body)
+
+    def delete_draft(self, draft: ObjectRef) -> None:
+        """Delete a draft; one that was never made is fine."""
+        try:
+            self._api.delete(_ours(Kind.MUTUAL_TLS_LISTENER, draft))
+        except KubeNotFound:
+            return
 
     def ledger(self, authority: ObjectRef) -> Iterator[ConfigMap]:
         """Yield the shards of an authority's ledger, page by page."""

@@ -131,6 +131,10 @@ class HttpApi:
         """Change an object by a JSON merge patch."""
         return self._call("PATCH", path, _WRITE, patch, _MERGE_PATCH)
 
+    def delete(self, path: str) -> None:
+        """Delete an object."""
+        self._call("DELETE", path)
+
     def _call(
         self,
         method: str,

@@ -13,8 +13,10 @@ from kubectl_mtls.cloud import look
 from kubectl_mtls.commands.approve import approve, deny
 from kubectl_mtls.commands.import_listener import import_listener
 from kubectl_mtls.commands.issued import issued
+from kubectl_mtls.commands.plan import plan
 from kubectl_mtls.commands.revoke import revoke
 from kubectl_mtls.commands.rotate import rotate
+from kubectl_mtls.commands.sync import sync
 from kubectl_mtls.commands.verify import verify
 from kubectl_mtls.http import connect
 from kubectl_mtls.render import harmless
@@ -47,13 +49,14 @@ def cli() -> None:
       kubectl mtls issued --ca clients -n platform
       kubectl mtls approve team-a/payments
       kubectl mtls rotate ca platform/clients --wait
+      kubectl mtls plan -f listener.yaml
       kubectl mtls revoke team-a/payments --reason KeyCompromise
       kubectl mtls verify platform/api -n team-a
       kubectl mtls import lb-1a2b3c4d 443 --region ap-guangzhou -n platform
     """
 
 
-for command in (approve, deny, import_listener, issued, revoke, rotate, verify):
+for command in (approve, deny, import_listener, issued, plan, revoke, rotate, sync, verify):
     cli.add_command(command)
 
 

@@ -32,6 +32,9 @@ class Api(Protocol):
     def merge(self, path: str, patch: Json) -> Body:
         """Change an object by a JSON merge patch; raises KubeConflict when its uid is another one."""
 
+    def delete(self, path: str) -> None:
+        """Delete an object; raises KubeNotFound when there is none."""
+
 
 class Clock(Protocol):
     """The time."""

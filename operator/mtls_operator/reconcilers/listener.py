@@ -5,7 +5,6 @@
     server_certs   which certificates, and whom to admit?
     rounds         look, plan, perform a stage, look again
     listener_report, drift_report   what the status says
-    listener_report   what the status says
     verification   what its doors are, tried beside the passes
     teardown       the way back
 

@@ -96,6 +96,12 @@ class FakeApi:
         self.objects[path] = merged(found, patch)
         return self.objects[path]
 
+    def delete(self, path: str) -> None:
+        if path not in self.objects:
+            raise errors.KubeNotFound("the Kubernetes API refused: not found")
+        self.writes.append(f"delete {path}")
+        del self.objects[path]
+
 
 def _carries(body: Manifest, label: str) -> bool:
     name, _, value = label.partition("=")
