@@ -126,7 +126,7 @@ def listener_world(directory: Path) -> Iterator[ListenerWorld]:
         kubectl = Kubectl(program=link_kubectl(os.environ), kubeconfig=plane.cluster.kubeconfig)
         simulator = start_simulator(supervisor, directory / "simulator", data_plane="none")
         install_rights(kubectl)
-        (crl_port,) = free_ports(1)
+        crl_port, metrics_port = free_ports(2)
         process = start_operator(
             supervisor,
             cluster=plane.cluster,
@@ -134,6 +134,7 @@ def listener_world(directory: Path) -> Iterator[ListenerWorld]:
             simulator=simulator,
             directory=directory,
             crl_port=crl_port,
+            metrics_port=metrics_port,
         )
         environment = Environment(
             cluster=plane.cluster,
@@ -144,6 +145,7 @@ def listener_world(directory: Path) -> Iterator[ListenerWorld]:
             nodes=(),
             operator=process,
             crl_port=crl_port,
+            metrics_port=metrics_port,
         )
         kube = KubeApi(plane.cluster)
         with httpx.Client(base_url=simulator.admin, trust_env=False, timeout=60) as admin:
@@ -168,6 +170,8 @@ def listener(balancer: str, *domains: Manifest, **fields: Any) -> Manifest:
         "port": 443,
         "tls": tls,
         "domains": list(domains),
+        # There is no door to try.
+        "verification": {"enabled": False},
         **fields,
     }
 
