@@ -100,10 +100,14 @@ fuzz: $(STAMP) ## 50,000 requests from the SDK's models, and broken PEM texts, i
 	@PYTHONPATH=tests $(BIN)/python -m fuzz
 
 .PHONY: bench
-bench: $(STAMP) ## how fast the simulator is in a large cloud, as a table
+bench: $(STAMP) ## how fast the simulator is in a large cloud; also: bench-operator, bench-listeners
 	@PYTHONPATH=tests $(BIN)/python -m bench.simulator_speed
 	@PYTHONPATH=tests $(BIN)/python -m bench.data_plane_speed
 
 .PHONY: bench-operator
 bench-operator: $(STAMP) ## how fast the operator issues, rotates and restarts on a real API server
 	@PYTHONPATH=tests $(BIN)/python -m bench.operator_speed
+
+.PHONY: bench-listeners
+bench-listeners: $(STAMP) ## how many cloud calls listeners take, against the least that the API allows
+	@PYTHONPATH=tests $(BIN)/python -m bench.listener_speed

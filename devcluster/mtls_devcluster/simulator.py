@@ -57,13 +57,16 @@ class Simulator:
             raise DevClusterError(f"The simulator refused {path}: {reply.text}")
 
 
-def start_simulator(supervisor: Supervisor, directory: Path, switches: Sequence[str] = ()) -> Simulator:
-    """Start the simulator with its nginx data plane and wait until it answers.
+def start_simulator(
+    supervisor: Supervisor, directory: Path, switches: Sequence[str] = (), *, data_plane: str = "nginx"
+) -> Simulator:
+    """Start the simulator with its nginx data plane, or without one, and wait until it answers.
 
     Args:
         supervisor: Who ends it.
         directory: Where its state is kept.
         switches: What it assumes where the real cloud is not documented, as `name=value`.
+        data_plane: `nginx` or `none`.
 
     Raises:
         ProcessFailed: It ended, or did not answer in time.
@@ -80,6 +83,7 @@ def start_simulator(supervisor: Supervisor, directory: Path, switches: Sequence[
         *(sys.executable, "-m", "clb_simulator", "serve"),
         *("--listen", f"127.0.0.1:{api}", "--admin", f"127.0.0.1:{admin}"),
         *("--state", str(directory / "simulator.state")),
+        *("--data-plane", data_plane),
         *(f"--switch={assignment}" for assignment in switches),
     )
     directory.mkdir(parents=True, exist_ok=True)

@@ -127,7 +127,8 @@ class Front:
             error = ApiError("InternalError", "An internal error has occurred. Retry your request.")
         if error is not None:
             payload = failure(error, request_id, request.headers.get("X-TC-Language"))
-        self._record(progress, request_id, error, interference.names)
+        size = (request.content_length or 0) + len(payload)
+        self._record(progress, request_id, error, interference.names, size)
         # Set as a header: aiohttp would add a charset, and clients then miss errors.
         return web.Response(body=payload, headers={"Content-Type": "application/json"})
 
@@ -166,7 +167,12 @@ class Front:
         self._throttle.admit(bucket, rate=action.rate, code=code, now=self._engine.clock.now())
 
     def _record(
-        self, progress: _Progress, request_id: str, error: ApiError | None, faults: tuple[str, ...]
+        self,
+        progress: _Progress,
+        request_id: str,
+        error: ApiError | None,
+        faults: tuple[str, ...],
+        size: int,
     ) -> None:
         self._calls.add(
             at=self._engine.clock.now(),
@@ -180,6 +186,7 @@ class Front:
             code=error.code if error else None,
             message=error.message if error else None,
             faults=faults,
+            size=size,
         )
 
 

@@ -28,6 +28,7 @@ class CallRecord:
         write: whether it asks for a change.
         code: None when it succeeded.
         faults: the kinds of the ordered faults that struck it.
+        size: the bytes of the request's body and of the reply's together.
     """
 
     number: int
@@ -42,6 +43,7 @@ class CallRecord:
     code: str | None
     message: str | None
     faults: tuple[str, ...] = ()
+    size: int = 0
 
 
 class CallLog:
@@ -66,6 +68,7 @@ class CallLog:
         code: str | None,
         message: str | None,
         faults: tuple[str, ...] = (),
+        size: int = 0,
     ) -> None:
         """Record a call."""
         self.total += 1
@@ -83,6 +86,7 @@ class CallLog:
             code=code,
             message=message,
             faults=faults,
+            size=size,
         )
         self._records.append(record)
 

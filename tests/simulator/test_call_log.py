@@ -23,6 +23,8 @@ async def test_log_and_counter(cloud: Cloud, authority: Authority) -> None:
     assert (log["total"], log["writes"]) == (3, 2)
     assert log["calls"][0]["params"]["CertificatePublicKey"] == leaf.pem
     assert "PRIVATE KEY" not in str(log)
+    # The body of the request, its key included, and of the reply.
+    assert log["calls"][0]["size"] > len(leaf.pem) + len(leaf.key_pem)
     assert [one["number"] for one in (await cloud.admin("GET", "/calls?since=2"))["calls"]] == [3]
     await cloud.admin("DELETE", "/calls")
     assert await cloud.admin("GET", "/calls") == {"total": 0, "writes": 0, "calls": []}
