@@ -96,6 +96,11 @@ class CloudConsole:
         """Choose what the cloud does where nobody knows what the real one does."""
         self._admin.patch("/switches", json=values).raise_for_status()
 
+    def set_quota(self, quota: str, limit: int) -> None:
+        """Set what the account may have."""
+        body = {"region": self._simulator.region, "limit": limit}
+        self._admin.put(f"/quotas/{quota}", json=body).raise_for_status()
+
     def mark(self) -> int:
         """Return this moment, for `calls` and `writes`."""
         return int(self._admin.get("/calls", params={"since": "999999999"}).json()["total"])

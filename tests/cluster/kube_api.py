@@ -28,6 +28,7 @@ _PLURALS: Final = {
     "Service": (_CORE, "services"),
     "Namespace": (_CORE, "namespaces"),
     "Node": (_CORE, "nodes"),
+    "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices"),
     "Event": ("/apis/events.k8s.io/v1", "events"),
 }
 OUR_KINDS: Final = ("MutualTLSListener", "ClientCert", "CertificateAuthority")
