@@ -12,6 +12,7 @@ from cluster.tenant import World
 
 from mtls_devcluster.environment import EXAMPLES, LOAD_BALANCER
 from mtls_devcluster.paths import REPOSITORY
+from mtls_operator.core.nodes import EXCLUDE_LABEL
 from mtls_operator.core.policy import matches
 
 pytestmark = pytest.mark.cluster
@@ -102,6 +103,24 @@ def test_deleting_a_listener(world: World, reader: Path) -> None:
 def test_verifying_a_listener(world: World, reader: Path) -> None:
     apply_examples(world)
     read("verify-a-listener.md", reader)
+
+
+@pytest.fixture
+def usual_nodes(world: World) -> Iterator[None]:
+    """Gives nodes and Service back what the page about nodes takes, wherever it ended."""
+    yield
+    kubectl = world.environment.kubectl
+    for label in ("pool-", f"{EXCLUDE_LABEL}-"):
+        kubectl("label", "node", "node-1", "node-2", label)
+    patch = '{"spec": {"externalTrafficPolicy": "Cluster"}}'
+    kubectl("patch", "service", "web", "--namespace=platform", f"--patch={patch}")
+    kubectl("delete", "endpointslice", "web-by-hand", "--namespace=platform", "--ignore-not-found")
+
+
+@pytest.mark.usefixtures("usual_nodes")
+def test_choosing_nodes(world: World, reader: Path) -> None:
+    apply_examples(world)
+    read("choose-nodes.md", reader)
 
 
 def test_the_patterns_of_the_page_admit_and_refuse_what_it_says() -> None:
