@@ -120,6 +120,8 @@ def test_a_silent_kubelet_is_trusted_for_a_while_and_drained_then(tenant: Tenant
     _wait_for_weights(tenant, {**usual, node.instance: 0})
     _set_ready(world, node, "True")
     _wait_for_weights(tenant, {**usual, node.instance: 10})
+    # The deletion of the listener drains, too.
+    tenant.change(KIND, "api", {"spec": {"drainPeriod": "0s"}})
 
 
 def test_a_node_replaced_under_its_name_is_another_target(tenant: Tenant, node: Node) -> None:
