@@ -26,7 +26,8 @@ def guide(world: World) -> Iterator[World]:
     files = [
         f"--filename={EXAMPLES / name}.yaml" for name in ("listener", "method-2", "client-cert", "authority")
     ]
-    kubectl("delete", *files, "--timeout=30s")
+    # The examples drain for as long as is usual, which is 30 seconds.
+    kubectl("delete", *files, "--timeout=60s")
 
 
 def test_both_methods_of_the_guide_are_proved(guide: World, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from builders import authority_manifest, domain_manifest, listener_manifest, node
 from unit.fakes.doors import DoorWorld
 from unit.fakes.virtual_time import run_virtually
+from unit.fakes.world import BALANCER
 
 from mtls_operator.api.listener_status import VerificationResult
 from mtls_operator.api.meta import Key, Kind, ObjectRef
@@ -102,6 +104,22 @@ async def test_an_open_door_is_said_at_once_with_an_event_and_taken_back_when_it
     await pass_by(world, 20)
     assert world.verified() == ("True", "MutualTLSEnforced")
     assert world.ready() == "Succeeded"
+    await world.verifier.stop()
+
+
+@virtually
+async def test_an_open_door_is_said_although_there_is_drift_that_is_left_as_it_is() -> None:
+    world = await settled(driftPolicy="Report")
+    await pass_by(world, 5)
+    (ours,) = world.balancers.on(BALANCER)
+    world.balancers.edit(ours.id, lambda known: replace(known, name="renamed"))
+    await world.settle()
+    assert world.ready() == "DriftFound"
+    assert world.verified() == ("True", "MutualTLSEnforced")
+    world.door.are_open = True
+    await pass_by(world, INTERVAL + 5)
+    assert world.ready() == "MutualTLSNotEnforced"
+    assert world.status(Kind.MUTUAL_TLS_LISTENER, "api")["plan"] != []
     await world.verifier.stop()
 
 

@@ -34,6 +34,9 @@ def with_drift(result: Result, resource: MutualTLSListener, arrival: Arrival) ->
     status = result.status.model_copy(update={"applied": judged.applied, "plan": shown(held.sentences())})
     if not held.actions:
         return replace(result, status=status)
+    if _is_found_open(result) and not judged.is_open:
+        # A trial got in though the settings do not say how: that is worse news than any drift.
+        return replace(result, status=status)
     reason = Reason.MUTUAL_TLS_NOT_ENFORCED if judged.is_open else Reason.DRIFT_FOUND
     message = f"changed in the cloud and left so, as driftPolicy is Report: {summary(judged.found)}"
     after = None if isinstance(result.outcome, Exception) else result.outcome.after
@@ -45,6 +48,11 @@ def with_drift(result: Result, resource: MutualTLSListener, arrival: Arrival) ->
         aspects=(*aspects, Aspect(PROGRAMMED, holds=False, reason=Reason.DRIFT_FOUND, message=message)),
         notes=(*result.notes, *_more(resource, reason, message)),
     )
+
+
+def _is_found_open(result: Result) -> bool:
+    outcome = result.outcome
+    return isinstance(outcome, Stuck) and outcome.reason is Reason.MUTUAL_TLS_NOT_ENFORCED
 
 
 def _more(resource: MutualTLSListener, reason: Reason, message: str) -> tuple[Note, ...]:
