@@ -29,7 +29,7 @@ def manifest(certificate: str, *domains: Manifest, sni: bool = False) -> Manifes
 async def bought(world: WireWorld, *names: str, lasts: timedelta = YEAR) -> str:
     """Have somebody upload a server certificate for these names; return its id."""
     pair = server(*names, by=ROOT, begin=world.clock.now() - HOUR, lasts=lasts)
-    reply = await world.cloud.ssl(
+    reply = await world.console.ssl(
         "UploadCertificate",
         CertificatePublicKey=pair.chain_pem.decode().strip(),
         CertificatePrivateKey=pair.key_pem.decode().strip(),
@@ -80,7 +80,7 @@ async def test_it_is_bound_by_its_id_replaced_in_place_and_left_when_the_listene
     world.kube.delete(Kind.MUTUAL_TLS_LISTENER, ObjectRef("edge", "api"))
     await world.settle(2)
     assert "DeleteCertificate" not in await world.actions()
-    left = await world.cloud.ssl("DescribeCertificates", CertificateType="SVR")
+    left = await world.console.ssl("DescribeCertificates", CertificateType="SVR")
     assert {one.CertificateId for one in left.Certificates} == {first, second}
 
 
@@ -123,7 +123,7 @@ async def test_one_that_does_not_exist_is_named(world: WireWorld) -> None:
 
 
 async def test_an_authoritys_and_an_upload_of_the_operator_are_refused(world: WireWorld) -> None:
-    ca = await world.cloud.upload_ca(issue_authority("Somebody's Root"))
+    ca = await world.console.upload_ca(issue_authority("Somebody's Root"))
     assert (await refused(world, manifest(ca)))[0] == "CertificateNotUsable"
     await converge(world, listener_manifest("api", A))
     own = (await bound(world))["a.acme.example"]
@@ -156,8 +156,8 @@ async def test_when_it_expires_the_condition_says_so_and_what_is_bound_stays(wor
 async def test_when_it_is_deleted_the_condition_says_so_and_nothing_is_written(world: WireWorld) -> None:
     one = await bought(world, "a.acme.example")
     await converge(world, manifest(one))
-    await world.cloud.admin("PATCH", "/switches", bound_certificate_deletion="allowed")
-    await world.cloud.ssl("DeleteCertificate", CertificateId=one)
+    await world.console.admin("PATCH", "/switches", bound_certificate_deletion="allowed")
+    await world.console.ssl("DeleteCertificate", CertificateId=one)
     await world.actions()
     await world.settle(2)
     assert world.ready()[:2] == ("False", "CertificateNotFound")
@@ -168,7 +168,7 @@ async def test_when_it_is_deleted_the_condition_says_so_and_nothing_is_written(w
 async def test_no_call_of_a_pass_asks_for_a_private_key(world: WireWorld) -> None:
     one = await bought(world, "a.acme.example")
     await converge(world, manifest(one))
-    calls = await world.cloud.admin("GET", "/calls")
+    calls = await world.console.admin("GET", "/calls")
     asked = {call["action"] for call in calls["calls"]}
     assert "DescribeCertificate" in asked
     assert "DescribeCertificateDetail" not in asked

@@ -36,7 +36,7 @@ def pattern(name: str, **fields: Any) -> Manifest:
 
 async def names_of(world: WireWorld) -> dict[str, list[str]]:
     """Return what each certificate of the account is good for, by its id."""
-    listed = await world.cloud.ssl("DescribeCertificates", Limit=1000)
+    listed = await world.console.ssl("DescribeCertificates", Limit=1000)
     return {one.CertificateId: list(one.SubjectAltName) for one in listed.Certificates}
 
 
@@ -60,7 +60,7 @@ class Inspector:
                 assert covers(names, where["Domain"]), (where["Domain"], names)
 
     def _good_for(self, certificate: str) -> list[str]:
-        known = self._world.cloud.server.engine.store.certificates.get(certificate)
+        known = self._world.console.server.engine.store.certificates.get(certificate)
         assert known is not None
         return list(known.subject_alt_names)
 
@@ -124,7 +124,7 @@ async def test_a_strangers_domain_is_not_renamed_into_ours(world: WireWorld) -> 
     place = {"LoadBalancerId": "lb-1a2b3c4d", "ListenerId": listener["ListenerId"]}
     one_way = {"SSLMode": "UNIDIRECTIONAL", "CertId": listener["Rules"][0]["Certificate"]["CertId"]}
     stranger = {"Domain": "x.acme.example", "Url": "/", "Certificate": one_way}
-    await world.cloud.change("CreateRule", **place, Rules=[stranger])
+    await world.console.change("CreateRule", **place, Rules=[stranger])
     location = (await world.rules())["x.acme.example/"]["LocationId"]
     done = await converge(world, manifest(A, B))
     assert done[0] == "DeleteRule"

@@ -214,4 +214,4 @@ async def test_the_same_node_port_twice_is_refused_before_the_first_write(world:
     status, reason, message = world.ready()
     assert (status, reason) == ("False", "InvalidSpec")
     assert "two backends of route api.acme.example/ are node port 30080" in message
-    assert (await world.cloud.clb("DescribeListeners", LoadBalancerId="lb-1a2b3c4d")).Listeners == []
+    assert (await world.console.clb("DescribeListeners", LoadBalancerId="lb-1a2b3c4d")).Listeners == []

@@ -49,32 +49,32 @@ class WireWorld(World):
         super().__init__()
         # Requests are signed with the machine's time, and certificates are judged by it.
         self.clock.advance(dt.datetime.now(dt.UTC) - self.clock.now())  # noqa: TID251
-        self.cloud = cloud
+        self.console = cloud
         self.api = CloudApi(
             Keys(secret_id=SECRET_ID, secret_key=SECRET_KEY),
             Endpoint(override=cloud.server.api.url),
             Pacer(UNPACED),
         )
         self.looks: list[Look] = []
-        self.balancers = CloudLoadBalancers(self.api, WatchedWrites(self))  # type: ignore[assignment]
-        self.store = CloudCertificates(self.api, cluster=CLUSTER, regions=(REGION,))  # type: ignore[assignment]
+        self.cloud = CloudLoadBalancers(self.api, WatchedWrites(self))
+        self.uploads = CloudCertificates(self.api, cluster=CLUSTER, regions=(REGION,))
         self.restart()
 
     async def furnish(self, nodes: int = 2) -> None:
         """Make the load balancer, and the instances behind the nodes 1 to `nodes`."""
-        await self.cloud.load_balancer(load_balancer_id=BALANCER, tags={NAMESPACES_TAG: "edge"})
+        await self.console.load_balancer(load_balancer_id=BALANCER, tags={NAMESPACES_TAG: "edge"})
         for number in range(1, nodes + 1):
-            await self.cloud.instance(f"127.0.0.{number}", instance_id=f"ins-{number:08d}")
+            await self.console.instance(f"127.0.0.{number}", instance_id=f"ins-{number:08d}")
 
     async def actions(self) -> list[str]:
         """Return the changes that were asked of the cloud, and forget them."""
-        calls = await self.cloud.admin("GET", "/calls")
-        await self.cloud.admin("DELETE", "/calls")
+        calls = await self.console.admin("GET", "/calls")
+        await self.console.admin("DELETE", "/calls")
         return [call["action"] for call in calls["calls"] if call["write"]]
 
     async def effects(self) -> Counter[str]:
         """Return everything that was written, on both sides."""
-        calls = await self.cloud.admin("GET", "/calls")
+        calls = await self.console.admin("GET", "/calls")
         cloud = [call["action"] for call in calls["calls"] if call["write"]]
         return Counter([*cloud, *self.faults.writes, *(event.reason for event in self.recorder.events)])
 
@@ -91,7 +91,7 @@ class WireWorld(World):
 
     async def listener(self) -> Shown:
         """Return the one listener as the API shows it."""
-        reply = await self.cloud.clb("DescribeListeners", LoadBalancerId=BALANCER)
+        reply = await self.console.clb("DescribeListeners", LoadBalancerId=BALANCER)
         (found,) = reply.Listeners
         shown: Shown = json.loads(found.to_json_string())
         return shown
@@ -104,7 +104,7 @@ class WireWorld(World):
     async def targets(self, rule: str = "api.acme.example/") -> dict[str, int]:
         """Return the weights of a rule's targets, by instance and port."""
         wanted = (await self.rules())[rule]["LocationId"]
-        reply = await self.cloud.clb("DescribeTargets", LoadBalancerId=BALANCER)
+        reply = await self.console.clb("DescribeTargets", LoadBalancerId=BALANCER)
         return {
             f"{target.InstanceId}:{target.Port}": target.Weight
             for listener in reply.Listeners
