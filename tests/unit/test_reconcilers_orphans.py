@@ -32,7 +32,7 @@ A_WHILE = timedelta(minutes=10)
 def manifest(**spec: Any) -> Manifest:
     source = {"secretRef": {"name": "purchased"}}
     tls = {"caRef": {"name": "clients"}, "serverCertificate": source}
-    return listener_manifest("api", domain_manifest(), tls=tls, **spec)
+    return listener_manifest("api", domain_manifest(), tls=tls, drainPeriod="0s", **spec)
 
 
 async def settled(**spec: Any) -> World:

@@ -97,6 +97,10 @@ class DesiredListener:
             if domain.tls is not None:
                 yield domain.tls
 
+    def uploads(self) -> frozenset[Fingerprint]:
+        """Return the server certificates that the operator uploads itself."""
+        return frozenset(fingerprint for tls in self.bindings() for fingerprint in tls.uploads)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedListener:

@@ -76,8 +76,10 @@ class Inventory:
         """
         return self._claims.are_complete(self._view.listeners())
 
-    async def look(self, resource: MutualTLSListener, listener: Listener | None) -> Holdings:
-        """Return what there is for a listener, whose certificates have been claimed.
+    async def look(
+        self, resource: MutualTLSListener, listener: Listener | None, wanted: Collection[Fingerprint]
+    ) -> Holdings:
+        """Return what there is for a listener that wants these certificates; it need not have claimed them.
 
         Raises:
             CloudError: the cloud could not be asked.
@@ -87,7 +89,11 @@ class Inventory:
         return Holdings(
             uploads=chosen(uploads, bound),
             unused=tuple(
-                [u.id for u in self._leftovers(resource, uploads, bound) if not await self._is_used(u)]
+                [
+                    u.id
+                    for u in self._leftovers(resource, uploads, bound, wanted)
+                    if not await self._is_used(u)
+                ]
             ),
         )
 
@@ -96,11 +102,12 @@ class Inventory:
         resource: MutualTLSListener,
         uploads: Iterable[CloudCertificate],
         bound: Collection[CertId],
+        wanted: Collection[Fingerprint],
     ) -> list[CloudCertificate]:
         """Return what a listener used or made, and no listener wants."""
         if not self.knows_all_claims():
             return []
-        spared, claimed = {*bound, *self._refused}, self.claimed()
+        spared, claimed = {*bound, *self._refused}, self.claimed().union(wanted)
         return [
             upload
             for upload in uploads

@@ -11,7 +11,6 @@ from mtls_operator.reconcilers.adoption import Adoption
 from mtls_operator.reconcilers.drift_events import DriftEvents
 from mtls_operator.reconcilers.execute import Executor
 from mtls_operator.reconcilers.foresight import Foresight
-from mtls_operator.reconcilers.inventory import Inventory
 from mtls_operator.reconcilers.listener import ListenerBehaviour
 from mtls_operator.reconcilers.listener_report import ListenerReport
 from mtls_operator.reconcilers.observe import Observer
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from mtls_operator.core.balancer_access import BalancerAccess
     from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, Recorder, View
+    from mtls_operator.reconcilers.inventory import Inventory
     from mtls_operator.reconcilers.server_certs import ServerCertificates
     from mtls_operator.reconcilers.signers import Signers
     from mtls_operator.reconcilers.verification import Verifies
@@ -74,7 +74,15 @@ def assemble_listeners(
         certificates=certificates,
         observer=observer,
         executor=executor,
-        rounds=Rounds(observer, executor, adoption, DriftEvents(recorder), clock, cluster=cluster),
+        rounds=Rounds(
+            observer=observer,
+            executor=executor,
+            adoption=adoption,
+            events=DriftEvents(recorder),
+            inventory=inventory,
+            clock=clock,
+            cluster=cluster,
+        ),
         planning=Planning(
             kube=kube,
             view=view,
@@ -82,8 +90,7 @@ def assemble_listeners(
             store=store,
             permitted=permitted,
             foresight=Foresight(certificates, CertificatesOfOthers(kube, store, clock), signers, clock),
-            # With an inventory of its own: a plan must claim nothing, least of all for the object of a draft.
-            observer=Observer(balancers, Inventory(view, store), view, adoption, clock, cluster=cluster),
+            observer=Observer(balancers, inventory, view, adoption, clock, cluster=cluster),
             clock=clock,
             cluster=cluster,
         ),

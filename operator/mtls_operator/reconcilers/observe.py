@@ -87,9 +87,6 @@ class Observer:
             OwnershipError: somebody else's listener has the port and is not adopted.
             SpecError: SNI was switched on behind our back, which cannot be undone.
         """
-        wanted = frozenset(fingerprint for tls in desired.bindings() for fingerprint in tls.uploads)
-        # Before anything is looked at: what is seen of these certificates then stays.
-        await self._inventory.claim(resource.ref, wanted)
         listeners = await self._balancers.listeners(balancer)
         listener = self._ours(resource, listeners)
         other = on_port(resource, listeners) if listener is None else None
@@ -99,7 +96,7 @@ class Observer:
         if listener is not None:
             _require_same_sni(resource, listener)
             listener = await self._balancers.with_targets(balancer, listener)
-        holdings = await self._inventory.look(resource, listener)
+        holdings = await self._inventory.look(resource, listener, desired.uploads())
         observed = ObservedListener(
             listener=listener,
             uploads=holdings.uploads,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mtls_operator.reconcilers.adoption import Adoption
     from mtls_operator.reconcilers.drift_events import DriftEvents
     from mtls_operator.reconcilers.execute import Executor
+    from mtls_operator.reconcilers.inventory import Inventory
     from mtls_operator.reconcilers.observe import Observer
     from mtls_operator.reconcilers.server_certs import Bindings
 
@@ -54,12 +55,13 @@ class Rounds:
 
     def __init__(
         self,
+        *,
         observer: Observer,
         executor: Executor,
         adoption: Adoption,
         events: DriftEvents,
+        inventory: Inventory,
         clock: Clock,
-        *,
         cluster: str,
     ) -> None:
         """Take what looks, does and tells, and the cluster's id, which marks what is uploaded."""
@@ -67,6 +69,7 @@ class Rounds:
         self._executor = executor
         self._adoption = adoption
         self._events = events
+        self._inventory = inventory
         self._clock = clock
         self._cluster = cluster
 
@@ -91,6 +94,8 @@ class Rounds:
         """
         policy, owner = resource.spec.drift_policy, upload_owner(resource, self._cluster)
         sentences: tuple[str, ...] = ()
+        # Before anything is looked at: what is seen of these certificates then stays.
+        await self._inventory.claim(resource.ref, desired.uploads())
         for number in range(_MOST_ROUNDS):
             observed = await self._observer.observe(resource, balancer, desired, bindings)
             plan = plan_listener(desired, observed, self._clock.now())
