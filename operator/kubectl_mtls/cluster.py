@@ -19,6 +19,7 @@ from mtls_operator.api.meta import GROUP, LEDGER_LABEL, VERSION, Kind, ObjectRef
 from mtls_operator.core.cluster import ConfigMap, Owner, Secret
 from mtls_operator.core.ledger import is_shard_of
 from mtls_operator.core.reasons import Reason
+from mtls_operator.core.server_cert import authorities
 from mtls_operator.errors import KubeAlreadyExists, KubeConflict, KubeNotFound, SpecError
 
 if TYPE_CHECKING:
@@ -83,11 +84,18 @@ class Cluster:
         return (one for one in self._all(MutualTLSListener) if not one.metadata.is_draft)
 
     def drift_events(self, listener: MutualTLSListener) -> Iterator[tuple[str, str]]:
-        """Yield the events that say what somebody changed in the cloud: uid and text."""
-        path = f"/apis/events.k8s.io/v1/namespaces/{listener.metadata.namespace}/events"
-        for event in self._api.list(path):
-            about = _child(event, "regarding").get("uid")
-            if about == listener.metadata.uid and event.get("reason") == Reason.DRIFT_FOUND:
+        """Yield the events that say what somebody changed in the cloud: uid and text.
+
+        Those of the listener, and of the authorities in its namespace that it depends on.
+        """
+        namespace = listener.metadata.namespace
+        about = {one.name for one in authorities(listener) if one.namespace == namespace}
+        for event in self._api.list(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"):
+            regarding = _child(event, "regarding")
+            is_ours = regarding.get("uid") == listener.metadata.uid or (
+                regarding.get("kind") == Kind.CERTIFICATE_AUTHORITY and regarding.get("name") in about
+            )
+            if is_ours and event.get("reason") == Reason.DRIFT_FOUND:
                 yield str(_child(event, "metadata").get("uid", "")), str(event.get("note", ""))
 
     def create_draft(self, draft: ObjectRef, body: Json) -> None:

@@ -15,6 +15,7 @@ from kubectl_mtls.render import counted
 from mtls_operator.api.condition import ConditionStatus
 from mtls_operator.api.meta import PAUSED_ANNOTATION, SYNC_ANNOTATION
 from mtls_operator.core.conditions import READY
+from mtls_operator.core.reasons import Reason
 from mtls_operator.errors import KubeForbidden, KubeUnavailable
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS: Final = 0.5
 _SAY_SECONDS: Final = 10
+_SETTLING_SECONDS: Final = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +72,23 @@ def look_now(session: Session, ref: ObjectRef, patience: timedelta) -> Found:
     value = f"{session.clock.now():%Y-%m-%dT%H:%M:%S.%fZ}"
     session.cluster.annotate(listener, SYNC_ANNOTATION, value)
     after = wait_for(session, ref, lambda one: one.status.last_handled_sync == value, patience)
+    after = _settled(session, after)
     found = _drift_events(session, after)
     return Found(listener=after, news=tuple(note for uid, note in found.items() if uid not in before))
+
+
+def _settled(session: Session, listener: MutualTLSListener) -> MutualTLSListener:
+    """Return the listener when what the look set off is over: an authority uploads in a pass of its own."""
+    began = session.clock.now()
+    while _is_under_way(listener) and (session.clock.now() - began).total_seconds() < _SETTLING_SECONDS:
+        session.clock.sleep(_LOOK_SECONDS)
+        listener = _read(session, listener.ref) or listener
+    return listener
+
+
+def _is_under_way(listener: MutualTLSListener) -> bool:
+    ready = listener.status.condition(READY)
+    return ready is not None and ready.reason in (Reason.AUTHORITY_NOT_READY, Reason.PROGRESSING)
 
 
 def wait_for(

@@ -85,8 +85,8 @@ def follow_the_guide(tenant: Tenant, folder: Path, *, sni: bool = False, **rule:
     """Make everything, and return when the listener serves its client; `rule` changes the rule's fields."""
     certificates(folder)
     cloud = tenant.world.cloud
-    ca = _upload(tenant, folder, "ca", "CA")
-    server = _upload(tenant, folder, "server", "SVR")
+    ca = upload(tenant, folder, "ca", "CA")
+    server = upload(tenant, folder, "server", "SVR")
     binding = {
         "Certificate": {"SSLMode": "MUTUAL", "SSLVerifyClient": "ON", "CertId": server, "CertCaId": ca}
     }
@@ -116,7 +116,8 @@ def follow_the_guide(tenant: Tenant, folder: Path, *, sni: bool = False, **rule:
     return HandMade(listener=made, ca=ca, server=server, client=client, site=site, folder=folder)
 
 
-def _upload(tenant: Tenant, folder: Path, name: str, kind: str) -> str:
+def upload(tenant: Tenant, folder: Path, name: str, kind: str) -> str:
+    """Upload a certificate of the folder, and its key where it is a server's; return its id."""
     fields = {"CertificatePublicKey": (folder / f"{name}.crt").read_text().strip(), "CertificateType": kind}
     if kind == "SVR":
         fields["CertificatePrivateKey"] = (folder / f"{name}.key").read_text().strip()

@@ -96,6 +96,11 @@ def test_backing_up_and_restoring(world: World, reader: Path) -> None:
     read("backup-and-restore.md", reader)
 
 
+def test_noticing_drift(world: World, reader: Path) -> None:
+    apply_examples(world)
+    read("drift.md", reader)
+
+
 def test_deleting_a_listener(world: World, reader: Path) -> None:
     apply_examples(world)
     read("delete-a-listener.md", reader)

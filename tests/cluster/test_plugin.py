@@ -1,39 +1,16 @@
 """`kubectl mtls` as people run it: kubectl finds it on PATH, the API server and the operator are real."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster.plugin_run import mtls
 from cluster.tenant import Tenant
 from eventually import eventually
 
 pytestmark = pytest.mark.cluster
 
 ROTATE = "mtls.clb-operator.dev/rotate"
-
-
-def mtls(tenant: Tenant, *arguments: str, answer: str = "", status: int = 0) -> str:
-    """Run it in the tenant's namespace and return what it says; it has to end with this status."""
-    kubectl = tenant.world.environment.kubectl
-    run = subprocess.run(
-        [str(kubectl.program), "mtls", *arguments, "-n", tenant.namespace],
-        env={
-            **os.environ,
-            "KUBECONFIG": str(kubectl.kubeconfig),
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        },
-        input=answer,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert run.returncode == status, run.stderr
-    return run.stdout
 
 
 def issued(tenant: Tenant, *arguments: str) -> list[dict[str, Any]]:

@@ -93,6 +93,30 @@ def test_it_says_what_was_found_and_put_right_by_this_look_alone() -> None:
     ]
 
 
+def test_it_waits_for_what_the_look_set_off() -> None:
+    api = FakeApi(listener_manifest())
+    waiting = answering(api, ready=False, reason="AuthorityNotReady", message="not in the cloud yet")
+
+    def upload() -> None:
+        path, body = event("lost", uid="uid-clients", note="its certificate is gone")
+        body["regarding"] |= {"kind": "CertificateAuthority", "name": "clients"}
+        api.objects[path] = body
+        answering(api)()
+
+    result = run_after(api, "sync", "api", meanwhile=[waiting, nothing, upload])
+    assert result.stdout.splitlines() == [
+        "Found: its certificate is gone",
+        "MutualTLSListener edge/api is as its manifest says.",
+    ]
+
+
+def test_what_never_ends_is_said_as_it_is() -> None:
+    api = FakeApi(listener_manifest())
+    waiting = answering(api, ready=False, reason="AuthorityNotReady", message="not in the cloud yet")
+    result = run_after(api, "sync", "api", meanwhile=[waiting, *[nothing] * 30])
+    assert (result.exit_code, "AuthorityNotReady" in result.stdout) == (1, True)
+
+
 def test_what_is_not_put_right_is_said_with_status_1() -> None:
     api = FakeApi(listener_manifest())
     answer = answering(api, ready=False, reason="DriftFound", message="a rule is gone", plan=["create it"])

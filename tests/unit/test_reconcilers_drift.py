@@ -152,7 +152,7 @@ async def test_the_same_deed_is_said_again_when_it_is_done_again() -> None:
     world = await settled()
     for _ in range(2):
         edit(lambda known: _tls(known, certificate_id=STRANGER))(world)
-        await passed(world, passes=2)
+        await passed(world)
     assert len(said(world)) == 2
 
 

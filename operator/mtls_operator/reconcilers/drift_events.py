@@ -27,8 +27,6 @@ class DriftEvents:
 
     async def say(self, listener: MutualTLSListener, judged: Judgement) -> None:
         """Record what is found and was not said yet."""
-        if judged.is_settled:
-            self.forget(listener.ref)
         said = self._said.get(listener.ref, frozenset())
         news = [sentence for sentence in judged.found if sentence not in said]
         if not news:

@@ -103,6 +103,8 @@ class Rounds:
             work = judged.to_do(policy)
             if not work.actions and (observed.listener is not None or judged.is_gone):
                 await self._say(resource, judged, number)
+                if judged.is_settled:
+                    self._events.forget(resource.ref)
                 return Arrival(listener=observed.listener, judged=judged)
             sentences, stage = work.sentences(), work.next_stage()
             if stage[0].stage is not Stage.PROTECT:
