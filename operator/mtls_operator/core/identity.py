@@ -233,8 +233,9 @@ def _probe_facts(which: str, wanted: HealthCheck, actual: HealthCheck) -> Iterat
         yield f"{which}: healthCheck.enabled is {str(actual.enabled).lower()}"
         return
     for attribute, name in _PROBE_FIELDS.items():
-        asked, found = _text(getattr(wanted, attribute)), _text(getattr(actual, attribute))
-        if asked != found and (asked or attribute != "domain"):
+        one = replace(wanted, **{attribute: getattr(actual, attribute)})
+        if not wanted.is_met_by(one):
+            found, asked = _text(getattr(actual, attribute)), _text(getattr(wanted, attribute))
             yield f"{which}: healthCheck.{name} is {found}, not {asked}"
 
 
