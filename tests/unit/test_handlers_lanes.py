@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
-from builders import authority_manifest, listener_manifest
+from builders import authority_manifest, listener, listener_manifest
 from unit.fakes.listed_api import ListedApi
 
 from mtls_operator.adapters.kube.echoes import Echoes
 from mtls_operator.adapters.kube.view import ClusterView
-from mtls_operator.api.meta import SYNC_ANNOTATION, Key, Kind
+from mtls_operator.api.meta import API_VERSION, SYNC_ANNOTATION, Key, Kind
 from mtls_operator.core.lanes import Lane
+from mtls_operator.core.ownership import owned_labels
 from mtls_operator.handlers.watches import Watches
 from mtls_operator.reconcilers.queue import KeyedQueue
 
@@ -91,3 +92,15 @@ async def test_what_follows_from_another_object_is_a_consequence() -> None:
     await handlers.lane()
     await handlers.watches.authority("ADDED", authority_manifest("clients"))
     assert await handlers.lane() is Lane.CONSEQUENCE
+
+
+@pytest.mark.parametrize(("event", "lane"), [(None, Lane.RESYNC), ("MODIFIED", Lane.CONSEQUENCE)])
+async def test_what_was_made_for_an_object_and_is_only_listed_has_not_changed(
+    event: str | None, lane: Lane
+) -> None:
+    handlers = Handlers()
+    labels = owned_labels(listener("api"))
+    owner = {"apiVersion": API_VERSION, "kind": KEY.kind, "name": "api", "uid": "u", "controller": True}
+    made = {"name": "api-server", "namespace": "edge", "labels": labels, "ownerReferences": [owner]}
+    await handlers.watches.secret(event, {"metadata": made})
+    assert await handlers.lane() is lane

@@ -157,6 +157,20 @@ def test_the_urgent_of_a_busy_group_goes_before_those_that_wait_for_it_already()
     assert len(log) == 6
 
 
+def test_a_resync_looks_at_a_group_together_and_an_urgent_key_goes_between_them() -> None:
+    async def play() -> list[str]:
+        queue: Queue = KeyedQueue(lambda key: key.partition("/")[0])
+        for number in range(3):
+            for balancer in ("lb-1", "lb-2"):
+                await queue.add(f"{balancer}/{number}", lane=RESYNC)
+        taken = [await queue.take()]
+        await queue.add("lb-2/1", lane=CHANGE)
+        await queue.done(taken[0])
+        return taken + await _take_all(queue)
+
+    assert run_virtually(play()) == ["lb-1/0", "lb-2/1", "lb-1/1", "lb-1/2", "lb-2/0", "lb-2/2"]
+
+
 def test_keys_that_change_their_group_while_they_wait_for_it_leave_nobody_behind() -> None:
     """A listener is made anew for another load balancer under the same name."""
     moved: dict[str, str] = {}

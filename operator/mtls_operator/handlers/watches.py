@@ -99,7 +99,9 @@ class Watches:
         name = owner.name if owner is not None else shapes.annotations_of(body).get(OWNER_ANNOTATION, "")
         kind = shapes.labels_of(body).get(OWNER_KIND_LABEL, "")
         if name and kind in set(Kind):
-            await self._wake(Kind(kind), ObjectRef(ref.namespace, name))
+            # A list, at the start above all, tells of every one of them and of nothing that has changed.
+            lane = Lane.RESYNC if event is None else Lane.CONSEQUENCE
+            await self._queue.add(Key(Kind(kind), ref.namespace, name), lane=lane)
 
     async def node(self, event: str | None, body: Mapping[str, object]) -> None:
         """Wake the listeners that a node serves, or may serve now or no more."""

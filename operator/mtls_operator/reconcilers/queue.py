@@ -52,6 +52,7 @@ class KeyedQueue(Generic[K]):
         self._waiting: dict[K, Entry] = {}
         self._later: list[tuple[Entry, K]] = []
         self._ready: ReadyKeys[K] = ReadyKeys()
+        self._company: dict[str, list[tuple[K, Entry]]] = {}
         self._parked: dict[str, ReadyKeys[K]] = {}
         self._working: dict[K, _AtWork] = {}
         self._busy: Counter[str] = Counter()
@@ -119,8 +120,14 @@ class KeyedQueue(Generic[K]):
                 return entry.due - now
             heapq.heappop(self._later)
             if self._is_current(key, entry):
-                self._ready.put(key, entry)
+                self._make_ready(key, entry)
         return None
+
+    def _make_ready(self, key: K, entry: Entry) -> None:
+        self._ready.put(key, entry)
+        group = self._group(key)
+        if group is not None and entry.lane is not Lane.CHANGE:
+            self._company.setdefault(group, []).append((key, entry))
 
     def _next(self, now: float) -> K | None:
         """Take the first key that is ready and whose group is not busy; park those whose group is."""
@@ -138,6 +145,17 @@ class KeyedQueue(Generic[K]):
         self._working[key] = _AtWork(entry.lane, group)
         if group is not None:
             self._busy[group] += 1
+            if entry.lane is not Lane.CHANGE:
+                self._call_company(entry, group)
+
+    def _call_company(self, first: Entry, group: str) -> None:
+        """Let the others of a group come next that wait in the same lane: together they share what they read."""
+        for key, entry in reversed(self._company.pop(group, [])):
+            if entry.lane is first.lane and self._is_current(key, entry):
+                self._order += 1
+                forward = Entry(due=first.due, order=-self._order, lane=entry.lane)
+                self._waiting[key] = forward
+                self._ready.put(key, forward)
 
     def _is_current(self, key: K, entry: Entry) -> bool:
         """Tell whether this is what the key waits as: it may have been put forward or taken since."""
