@@ -149,7 +149,7 @@ class KeyedQueue(Generic[K]):
                 self._call_company(entry, group)
 
     def _call_company(self, first: Entry, group: str) -> None:
-        """Let the others of a group come next that wait in the same lane: together they share what they read."""
+        """Let the others of a group come next that wait in the same lane: together they share their reads."""
         for key, entry in reversed(self._company.pop(group, [])):
             if entry.lane is first.lane and self._is_current(key, entry):
                 self._order += 1
