@@ -29,11 +29,11 @@ class Lane(IntEnum):
     """Nothing is known to have changed."""
 
 
-_UNDER_WAY: Final = ContextVar("lane", default=Lane.CONSEQUENCE)
+_UNDER_WAY: Final = ContextVar("lane", default=Lane.CHANGE)
 
 
 def lane_under_way() -> Lane:
-    """Return the lane of the pass that calls."""
+    """Return the lane of the pass that calls; who calls without one is in a hurry."""
     return _UNDER_WAY.get()
 
 

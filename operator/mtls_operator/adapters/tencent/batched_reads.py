@@ -11,12 +11,14 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from mtls_operator import errors
+from mtls_operator.core.lanes import Lane, lane_under_way
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-_GATHER_SECONDS: Final = 0.005
-"""Passes that began together come together here, and stay together from one read to the next."""
+_GATHER_SECONDS: Final = {Lane.PROTECT: 0.0, Lane.CHANGE: 0.005, Lane.CONSEQUENCE: 0.02, Lane.RESYNC: 0.05}
+"""Passes that began together come together here, and stay together from one read to the next. Who is in
+no hurry waits for more of them: a call for each would keep the account's rate from who is."""
 _OF_ONE: Final = (errors.CloudNotFound, errors.InvalidRequest, errors.AccessDenied)
 """Refusals that may be about one of the things asked for, and are then no answer about the others."""
 
@@ -51,7 +53,8 @@ class BatchedReads(Generic[G, K, V]):
     async def _read_group(self, group: G) -> None:
         """Read until nobody has asked meanwhile."""
         while group in self._asked:
-            await asyncio.sleep(_GATHER_SECONDS)
+            # The lane is that of who asked first.
+            await asyncio.sleep(_GATHER_SECONDS[lane_under_way()])
             asked = self._asked.pop(group)
             keys = list(asked)
             chunks = [keys[start : start + self._most] for start in range(0, len(keys), self._most)]
