@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from property.converged_worlds import ALONE, PAIRED, copied
-from property.door_watch import REF, DoorWatch
+from property.door_watch import REF, DoorWatch, ours
 from property.listener_cases import PAIRS, manifests
 from property.vandalism import DEEDS, Deed
 from unit.fakes.faults import Crash, Fault
@@ -78,6 +78,7 @@ class ListenerMachine(RuleBasedStateMachine):
     def delete(self, *, retain: bool) -> None:
         body = self.world.kube.objects[LISTENER, REF]
         body["spec"]["deletionPolicy"] = "Retain" if retain else "Delete"
+        self._is_retained = retain
         self.world.kube.delete(LISTENER, REF)
         self._watch.begin_anew()
 
@@ -97,7 +98,10 @@ class ListenerMachine(RuleBasedStateMachine):
 
     @rule()
     def make_a_pass(self) -> None:
+        struck = self.world.faults.struck
         self._pass()
+        if self.world.faults.struck == struck and not self._is_leaving():
+            self._watch.assert_closed()
 
     def _pass(self) -> None:
         try:
@@ -125,6 +129,7 @@ class ListenerMachine(RuleBasedStateMachine):
         self._pass()
         if self._is_leaving():
             assert (LISTENER, REF) not in self.world.kube.objects
+            assert self._is_retained or ours(self.world) is None
         elif self._reason() in FOR_A_PERSON:
             self._watch.assert_closed()
         else:
