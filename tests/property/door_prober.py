@@ -48,10 +48,19 @@ def anonymous() -> ssl.SSLContext:
 
 
 class Prober:
-    """Probes until the end of the `with` block, one question every 20 ms."""
+    """Probes until the end of the `with` block, one question after the other."""
 
-    def __init__(self, address: str, questions: Sequence[Question], identities: Sequence[Identity]) -> None:
+    def __init__(
+        self,
+        address: str,
+        questions: Sequence[Question],
+        identities: Sequence[Identity],
+        *,
+        interval: float = _INTERVAL,
+    ) -> None:
+        """Take where to ask what, who asks, and the seconds between two questions."""
         self._address = address
+        self._interval = interval
         self._rounds: Iterator[tuple[Question, Identity]] = cycle(
             [(question, identity) for question in questions for identity in identities]
         )
@@ -76,7 +85,7 @@ class Prober:
     def _run(self) -> None:
         due = time.monotonic()
         for question, identity in self._rounds:
-            due = max(due + _INTERVAL, time.monotonic())
+            due = max(due + self._interval, time.monotonic())
             if self._stop.wait(due - time.monotonic()):
                 return
             answer = ask(self._address, question, identity.context())

@@ -77,7 +77,7 @@ class Changes:
 
     def _manifest(self, name: str) -> dict[str, Any]:
         chance, sni = self._chance, name == "shops"
-        names = chance.choice([DOMAINS, DOMAINS, DOMAINS[::-1], DOMAINS[:1]])
+        names = chance.choice([*[DOMAINS] * 4, *[DOMAINS[::-1]] * 3, DOMAINS[:1]])
         default = chance.choice(names)
         domains = []
         for domain in names:
@@ -116,7 +116,7 @@ class Changes:
 
     def _change_nodes(self) -> str:
         chosen = sorted(self._chance.sample(range(1, NODES + 1), self._chance.randint(1, NODES)))
-        pool = set(self._chance.sample(chosen, self._chance.randint(0, len(chosen))))
+        pool = set(self._chance.sample(chosen, self._chance.randint(1, len(chosen))))
         self._world.view.held_nodes = [
             live_node(number, **({"pool": "two"} if number in pool else {})) for number in chosen
         ]
@@ -162,8 +162,13 @@ class Changes:
         body = self._world.kube.objects.get((Kind.MUTUAL_TLS_LISTENER, ObjectRef("edge", name)))
         return [domain["domain"] for domain in body["spec"]["domains"]] if body is not None else []
 
-    def put_back(self) -> None:
-        """Apply what has been deleted and is gone."""
-        for name in PORTS:
-            if (Kind.MUTUAL_TLS_LISTENER, ObjectRef("edge", name)) not in self._world.kube.objects:
-                self._world.apply(self._manifest(name))
+    def put_back(self) -> bool:
+        """Apply what has been deleted and is gone; tell whether there was something."""
+        gone = [
+            name
+            for name in PORTS
+            if (Kind.MUTUAL_TLS_LISTENER, ObjectRef("edge", name)) not in self._world.kube.objects
+        ]
+        for name in gone:
+            self._world.apply(self._manifest(name))
+        return bool(gone)

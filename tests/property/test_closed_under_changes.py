@@ -8,6 +8,7 @@ name in the handshake and with the other's. The seed of a run is in its failure;
 import asyncio
 import os
 import random
+import re
 import secrets
 import ssl
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,8 @@ from property.door_prober import Identity, Prober, Question, anonymous, ask, is_
 from property.live_changes import CLIENTS, DOMAINS, Changes
 from property.live_world import PORTS, Cloud, LiveWorld, running_cloud
 
-from mtls_operator.api.meta import ObjectRef
+from mtls_operator.api.meta import Kind, ObjectRef
+from mtls_operator.core.reasons import Reason
 
 CHANGES: Final = 100
 """In each of two clouds."""
@@ -37,8 +39,11 @@ CROSSED: Final = [Question(q.port, q.sni, DOMAINS[1 - DOMAINS.index(q.sni)]) for
 _CRASHES: Final = 0.1
 """The share of passes that end in the middle."""
 _CRASH_SECONDS: Final = 0.3
-_MOSTLY: Final = 0.25
-"""Of the good: each door admits the clients of one of two authorities, so half would be always."""
+_MOSTLY: Final = 0.2
+"""Of the good: each door admits the clients of one of two authorities, so half would be always. It is less
+while domains and whole listeners are gone."""
+_SELDOM: Final = 0.1
+"""Seconds between two requests of the good."""
 _MOST_SETTLING_PASSES: Final = 12
 
 
@@ -94,18 +99,15 @@ class Scene:
             Identity(name=name, context=SecretIdentity(self.world, name, folder).context)
             for name in CLIENTS.values()
         ]
-        strange = stranger(folder, self.world)
+        nobody, strange = anonymous(), stranger(folder, self.world)
         self.bad = [
-            Identity(name="nobody", context=anonymous),
+            Identity(name="nobody", context=lambda: nobody),
             Identity(name="a stranger", context=lambda: strange),
         ]
 
     def story(self) -> str:
         """Return what happened and how to see it again."""
         return f"MTLS_CHANGES_SEED={SEED}: " + "; ".join(self.changes.made)
-
-    def prober(self, questions: Sequence[Question], identities: Sequence[Identity]) -> Prober:
-        return Prober(self.cloud.address, questions, identities)
 
     async def pass_or_crash(self) -> None:
         """Make a pass over everything; sometimes the process dies in the middle of it."""
@@ -124,13 +126,22 @@ class Scene:
         self.cloud.clear_faults()
         self.world.have_every_node()
         for _ in range(_MOST_SETTLING_PASSES):
-            self.changes.put_back()
             await self.world.pass_over_all()
-            await asyncio.sleep(0.1)
+            if self.changes.put_back():
+                continue
+            self._clear_ports()
             if await asyncio.to_thread(self.serves_the_good):
                 return
         said = [self.world.condition(kind, ref.name, "Ready") for kind, ref in self.world.kube.objects]
         raise AssertionError(f"a client with a good certificate is not served: {said}; {self.story()}")
+
+    def _clear_ports(self) -> None:
+        """Do what only a person can: a listener renamed before the operator noted its id is nobody's."""
+        for name in PORTS:
+            ready = self.world.condition(Kind.MUTUAL_TLS_LISTENER, name, "Ready") or {}
+            if ready.get("reason") == Reason.PORT_TAKEN:
+                (nobodys,) = re.findall(r"lbl-\w+", ready["message"])
+                self.cloud.deed("delete-listener", target=nobodys)
 
     def serves_the_good(self) -> bool:
         """Tell whether somebody is served at every domain of the manifests."""
@@ -144,6 +155,8 @@ class Scene:
         return is_past_the_door(ask(self.cloud.address, question, identity.context()))
 
 
+# A process that dies in the middle of a call closes nothing.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_nobody_without_a_good_certificate_gets_in_while_everything_changes(
     cloud: Cloud, tmp_path: Path
 ) -> None:
@@ -152,10 +165,10 @@ async def test_nobody_without_a_good_certificate_gets_in_while_everything_change
     await scene.settle()
     half = [[q for q in (*SAME, *CROSSED) if q.port == port] for port in PORTS.values()]
     with ExitStack() as stack:
-        probers = [stack.enter_context(scene.prober(questions, scene.bad)) for questions in half]
-        good = stack.enter_context(scene.prober(SAME, scene.good))
+        probers = [stack.enter_context(Prober(cloud.address, questions, scene.bad)) for questions in half]
+        good = stack.enter_context(Prober(cloud.address, SAME, scene.good, interval=_SELDOM))
         while len(scene.changes.made) < CHANGES:
-            for _ in range(scene.chance.randint(1, 3)):
+            for _ in range(scene.chance.randint(3, 6)):
                 scene.changes.make()
             await scene.pass_or_crash()
             scene.changes.put_back()
