@@ -4,7 +4,7 @@ What somebody else does between two effects is no fault of the operator, and it 
 a look: so each effect is judged by what it changed, and the order of work by what the last look showed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from builders import slots_with_secrets
 from property.converged_worlds import FOREIGN, STRANGER
@@ -83,10 +83,20 @@ class DoorWatch:
         assert not opened, f"{what} opened {opened}"
         if self._is_as_seen and self._concerns_ours(what):
             self._assert_protected_first(what)
-        emptied = (self._served - self._serving()) & self.wanted_routes()
-        assert not emptied or not self._is_as_seen, f"{what} emptied {emptied}"
+        if self._is_as_seen:
+            self._assert_still_served(what)
         assert self._of_others() == self._others, f"{what} changed somebody else's listener"
         self._take_stock()
+
+    def _assert_still_served(self, what: str) -> None:
+        """No route of the manifest loses its last target, nor a domain its last route that has one."""
+        before, now, wanted = self._served, self._serving(), self.wanted_routes()
+        assert not (before - now) & wanted, f"{what} emptied {before - now}"
+        lost = {domain for domain, _ in before} - {domain for domain, _ in now}
+        # Where no node can serve, what takes a route's place has no targets either.
+        assert not self._chosen() or not lost & {domain for domain, _ in wanted}, (
+            f"{what} left nothing of {lost}"
+        )
 
     def _assert_protected_first(self, what: str) -> None:
         """The stage PROTECT consists of bindings: whatever else is done must find all doors closed."""
@@ -186,6 +196,14 @@ class DoorWatch:
             if (known.id == FOREIGN.id or known.name.startswith("somebody")) and known != mine
         ]
 
+    def _chosen(self) -> set[str]:
+        """Return the instances that the manifest selects."""
+        if self.manifest is None:
+            return set()
+        selector, now = self.manifest.spec.node_selector, self.world.clock.now()
+        eligible = [node for node in self.world.view.nodes() if is_eligible(node, selector, now)]
+        return {node.provider_id.rpartition("/")[2] for node in eligible}
+
     def assert_closed(self) -> None:
         """Complain when a domain of the manifest lets in others than it should."""
         assert not {name for name in self.open_doors() if self._slot_of(name) is not None}
@@ -206,13 +224,6 @@ class DoorWatch:
             self.assert_exact(slot.domain, door)
             assert door is not None
             assert door.ca_certificate_id == ca_id(self.world, slot.admits.name)
-        self._assert_bound(known, self.manifest.spec.node_selector)
-
-    def _assert_bound(self, known: Listener, selector: Mapping[str, str]) -> None:
-        now = self.world.clock.now()
-        chosen = [node for node in self.world.view.nodes() if is_eligible(node, selector, now)]
-        if not chosen:
-            return
-        expected = {node.provider_id.rpartition("/")[2] for node in chosen}
-        for rule in known.rules:
-            assert {target.endpoint.instance_id for target in rule.targets} == expected
+        chosen = self._chosen()
+        for rule in known.rules if chosen else ():
+            assert {target.endpoint.instance_id for target in rule.targets} == chosen

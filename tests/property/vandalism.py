@@ -250,8 +250,12 @@ def _with(rule: Rule, target: Target) -> Rule:
 
 
 _NUMBER = st.integers(0, 3)
+_REBIND = st.builds(Rebind, how=st.sampled_from(BINDINGS[:4]) | st.sampled_from(BINDINGS), which=_NUMBER)
+_DELETE = st.builds(DeleteListener, squat=st.booleans())
 DEEDS: Final[st.SearchStrategy[Deed]] = st.one_of(
-    st.builds(Rebind, how=st.sampled_from(BINDINGS), which=_NUMBER),
+    # What weighs most is done most.
+    *[_REBIND] * 6,
+    *[_DELETE] * 2,
     st.builds(LoseRule, which=_NUMBER),
     st.builds(AddRule, name=st.sampled_from(STRANGERS), how=st.sampled_from(BINDINGS)),
     st.builds(Unbind, which=_NUMBER),
@@ -264,7 +268,6 @@ DEEDS: Final[st.SearchStrategy[Deed]] = st.one_of(
         scheduler=st.sampled_from(["WRR", "IP_HASH"]),
         default=_NUMBER,
     ),
-    st.builds(DeleteListener, squat=st.sampled_from([False, False, True])),
     st.builds(LeavePort),
     st.builds(EditOther, weight=_NUMBER),
     st.builds(LoseUpload, kind=st.sampled_from(CertificateKind)),

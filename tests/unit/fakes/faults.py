@@ -49,16 +49,13 @@ def _error(fault: Fault, what: str, *, cloud: bool) -> Exception:
     return _KUBE.get(fault, errors.KubeUnavailable)(f"{what}: {fault.value}")
 
 
-def _nobody() -> None:
-    """Most writes are not interrupted."""
-
-
 class Faults:
     """Shared by all fakes of one world, so that the number of a write means both sides."""
 
     def __init__(self) -> None:
         self.writes: list[str] = []
         self.cloud_writes: list[str] = []
+        self.struck = 0
         self.watchers: list[Callable[[str], None]] = []
         self._planned: dict[int, Fault] = {}
         self._interruptions: dict[int, Callable[[], None]] = {}
@@ -78,8 +75,11 @@ class Faults:
     @contextmanager
     def write(self, what: str, *, cloud: bool) -> Iterator[None]:
         """Count a write around its effect, and fail when that was planned."""
-        self._interruptions.pop(len(self.writes), _nobody)()
+        act = self._interruptions.pop(len(self.writes), None)
+        if act is not None:
+            act()
         fault = self._planned.pop(len(self.writes), None)
+        self.struck += act is not None or fault is not None
         self.writes.append(what)
         if cloud:
             self.cloud_writes.append(what)
