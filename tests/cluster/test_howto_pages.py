@@ -32,6 +32,7 @@ def reader(world: World, tmp_path: Path) -> Iterator[Path]:
         "KUBECONFIG": str(environment.cluster.kubeconfig),
         "OPERATOR_CRL": environment.operator_crl,
         "OPERATOR_METRICS": environment.operator_metrics,
+        "SIMULATOR_ADMIN": environment.simulator.admin,
         "LOAD_BALANCER_ADDRESS": environment.block.load_balancer,
         "LOAD_BALANCER_ID": LOAD_BALANCER,
         "SIMULATOR_API": environment.simulator.api,
@@ -133,6 +134,21 @@ def test_choosing_nodes(world: World, reader: Path) -> None:
 
 def test_adopting_a_listener(reader: Path) -> None:
     read("adopt-a-listener.md", reader)
+
+
+def test_one_certificate_for_all_domains(world: World, reader: Path) -> None:
+    apply_examples(world)
+    read("one-certificate-for-all-domains.md", reader)
+
+
+def test_a_certificate_for_each_domain(world: World, reader: Path) -> None:
+    apply_examples(world)
+    read("a-certificate-per-domain.md", reader)
+
+
+def test_moving_a_listener(world: World, reader: Path) -> None:
+    apply_examples(world)
+    read("move-a-listener.md", reader)
 
 
 def test_the_patterns_of_the_page_admit_and_refuse_what_it_says() -> None:

@@ -15,6 +15,9 @@ from mtls_devcluster.proofs import Clients, guide_proofs, prove
 
 pytestmark = pytest.mark.cluster
 
+EVERY_FIELD = EXAMPLES / "every-field.yaml"
+AUTHORITY = f"--filename={EXAMPLES / 'authority.yaml'}"
+
 
 @pytest.fixture
 def guide(world: World) -> Iterator[World]:
@@ -47,9 +50,28 @@ def test_both_methods_of_the_guide_are_proved(guide: World, tmp_path: Path) -> N
 def test_a_second_apply_changes_nothing(guide: World) -> None:
     """kubectl may call it configured: it sends lists whole, without the defaults inside them."""
     before = _generations(guide)
-    guide.environment.kubectl("apply", *(f"--filename={path}" for path in EXAMPLES.glob("*.yaml")))
+    guide.environment.kubectl(
+        "apply", *(f"--filename={path}" for path in EXAMPLES.glob("*.yaml") if path != EVERY_FIELD)
+    )
     assert len(before) == 6
     assert _generations(guide) == before
+
+
+def test_every_field_at_once(world: World) -> None:
+    """It is done, and a second apply changes nothing."""
+    world.operator.ensure_usual()
+    kubectl, files = world.environment.kubectl, (AUTHORITY, f"--filename={EVERY_FIELD}")
+    nodes = [node["metadata"]["name"] for node in world.kube.list("Node")]
+    kubectl("label", "node", *nodes, "acme.example/serves=true")
+    try:
+        kubectl("apply", *files)
+        kubectl("wait", *files, "--for=condition=Ready", "--timeout=60s")
+        before = _generations(world)
+        kubectl("apply", *files)
+        assert _generations(world) == before
+    finally:
+        kubectl("delete", *files, "--timeout=60s")
+        kubectl("label", "node", *nodes, "acme.example/serves-")
 
 
 def _generations(world: World) -> dict[str, int]:

@@ -99,14 +99,19 @@ class WireWorld(World):
         raise AssertionError(f"not converged: {self.status(Kind.MUTUAL_TLS_LISTENER, 'api')}")
 
 
-@asynccontextmanager
-async def wire_world(simulator: Endpoints, *, instances: int = 3) -> AsyncIterator[WireWorld]:
-    """Make such a world with a load balancer that its namespace may use, and instances for its nodes."""
+def furnish(simulator: Endpoints, instances: int) -> CloudApi:
+    """Make a load balancer that the namespace may use, and instances for its nodes; return a client."""
     simulator.create_load_balancer(load_balancer_id=BALANCER, tags={NAMESPACES_TAG: "edge"})
     for number in range(1, instances + 1):
         simulator.create_instance(f"10.0.0.{number}", instance_id=f"ins-{number:08d}")
     keys = Keys(secret_id=simulator.secret_id, secret_key=simulator.secret_key)
-    api = CloudApi(keys, Endpoint(override=simulator.api_url), Pacer(_UNPACED), throttle_pause=0.05)
+    return CloudApi(keys, Endpoint(override=simulator.api_url), Pacer(_UNPACED), throttle_pause=0.05)
+
+
+@asynccontextmanager
+async def wire_world(simulator: Endpoints, *, instances: int = 3) -> AsyncIterator[WireWorld]:
+    """Make such a world with a load balancer that its namespace may use, and instances for its nodes."""
+    api = furnish(simulator, instances)
     world = WireWorld(simulator, api)
     try:
         yield world

@@ -1,14 +1,15 @@
 """A server certificate that is in the cloud already is checked, bound by its id, and never touched."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from builders import Manifest, domain_manifest, listener_manifest, route_manifest
 from foreign_pki import authority, server
 from simulator.pki import issue_authority
-from wire.world import Shown, WireWorld
+from unit.fakes.wire_listener import LISTENER, ShownWorld, shown_world
 
-from mtls_operator.api.meta import Kind, ObjectRef
+from mtls_operator.api.meta import ObjectRef
 
 SNI = pytest.mark.parametrize("sni", [False, True], ids=["SNI off", "SNI on"])
 ROOT = authority()
@@ -17,44 +18,42 @@ A, B = domain_manifest("a.acme.example"), domain_manifest("b.acme.example")
 REGEX = domain_manifest("~^.*[.]shop$", route_manifest(healthCheck={"enabled": False}))
 
 
+@pytest.fixture
+async def world() -> AsyncIterator[ShownWorld]:
+    async with shown_world() as made:
+        yield made
+
+
 def named(certificate: str) -> Manifest:
     return {"serverCertificate": {"cloudCertificateId": certificate}}
 
 
 def manifest(certificate: str, *domains: Manifest, sni: bool = False) -> Manifest:
     tls = {"caRef": {"name": "clients"}, **named(certificate)}
-    return listener_manifest("api", *(domains or (A,)), sni=sni, tls=tls)
+    return listener_manifest("api", *(domains or (A,)), sni=sni, tls=tls, drainPeriod="0s")
 
 
-async def bought(world: WireWorld, *names: str, lasts: timedelta = YEAR) -> str:
+async def bought(world: ShownWorld, *names: str, lasts: timedelta = YEAR) -> str:
     """Have somebody upload a server certificate for these names; return its id."""
     pair = server(*names, by=ROOT, begin=world.clock.now() - HOUR, lasts=lasts)
-    reply = await world.console.ssl(
-        "UploadCertificate",
+    return await uploaded(
+        world,
         CertificatePublicKey=pair.chain_pem.decode().strip(),
         CertificatePrivateKey=pair.key_pem.decode().strip(),
-        Alias="bought",
     )
-    return str(reply.CertificateId)
 
 
-async def bound(world: WireWorld) -> dict[str, str]:
+async def uploaded(world: ShownWorld, **fields: str) -> str:
+    reply = await world.api.write("ssl", "", "UploadCertificate", fields)
+    return str(reply["CertificateId"])
+
+
+async def bound(world: ShownWorld) -> dict[str, str]:
     """Return the id of the certificate that each domain shows."""
-    listener = await world.listener()
-    rules: list[Shown] = listener["Rules"]
-    return {r["Domain"]: (r if listener["SniSwitch"] else listener)["Certificate"]["CertId"] for r in rules}
+    return {domain: shown["CertId"] for domain, shown in (await world.bound()).items()}
 
 
-async def converge(world: WireWorld, wanted: Manifest) -> list[str]:
-    await world.actions()
-    world.apply(wanted)
-    await world.settle(2)
-    done = await world.actions()
-    await world.require_quiet()
-    return done
-
-
-async def refused(world: WireWorld, wanted: Manifest) -> tuple[str, str]:
+async def refused(world: ShownWorld, wanted: Manifest) -> tuple[str, str]:
     """Apply a manifest that cannot be done; return the reason and the sentence."""
     world.apply(wanted)
     await world.settle(2)
@@ -65,26 +64,27 @@ async def refused(world: WireWorld, wanted: Manifest) -> tuple[str, str]:
 
 @SNI
 async def test_it_is_bound_by_its_id_replaced_in_place_and_left_when_the_listener_goes(
-    world: WireWorld,
+    world: ShownWorld,
     sni: bool,  # noqa: FBT001
 ) -> None:
     first, second = [await bought(world, "a.acme.example") for _ in range(2)]
-    done = await converge(world, manifest(first, sni=sni))
+    done = await world.settle_to(manifest(first, sni=sni))
     # The authority's certificate is the only upload.
     assert done.count("UploadCertificate") == 1
     assert await bound(world) == {"a.acme.example": first}
-    assert world.status_of_listener()["notAfter"] is not None
+    assert world.status(LISTENER, "api")["notAfter"] is not None
     change = "ModifyDomainAttributes" if sni else "ModifyListener"
-    assert await converge(world, manifest(second, sni=sni)) == [change]
+    assert await world.settle_to(manifest(second, sni=sni)) == [change]
     assert await bound(world) == {"a.acme.example": second}
-    world.kube.delete(Kind.MUTUAL_TLS_LISTENER, ObjectRef("edge", "api"))
+    world.kube.delete(LISTENER, ObjectRef("edge", "api"))
     await world.settle(2)
-    assert "DeleteCertificate" not in await world.actions()
-    left = await world.console.ssl("DescribeCertificates", CertificateType="SVR")
-    assert {one.CertificateId for one in left.Certificates} == {first, second}
+    assert await world.listeners() == []
+    assert "DeleteCertificate" not in world.actions()
+    left = [one for one in world.state("certificates") if one["certificate_type"] == "SVR"]
+    assert {one["certificate_id"] for one in left if not one["deleted"]} == {first, second}
 
 
-async def test_each_domain_may_show_one_from_another_source(world: WireWorld) -> None:
+async def test_each_domain_may_show_one_from_another_source(world: ShownWorld) -> None:
     one = await bought(world, "a.acme.example", "x.shop")
     pair = server("c.acme.example", by=ROOT, begin=world.clock.now() - HOUR)
     world.kube.put_secret(pair.secret())
@@ -94,38 +94,38 @@ async def test_each_domain_may_show_one_from_another_source(world: WireWorld) ->
         domain_manifest("c.acme.example", tls={"serverCertificate": {"secretRef": {"name": "purchased"}}}),
         REGEX,
     ]
-    await converge(world, manifest(one, *domains, sni=True))
+    await world.settle_to(manifest(one, *domains, sni=True))
     shown = await bound(world)
     assert (shown["a.acme.example"], shown["~^.*[.]shop$"]) == (one, one)
     assert len(set(shown.values())) == 3
 
 
-async def test_the_way_from_an_issued_one_and_back_leaves_no_upload_behind(world: WireWorld) -> None:
+async def test_the_way_from_an_issued_one_and_back_leaves_no_upload_behind(world: ShownWorld) -> None:
     one = await bought(world, "a.acme.example")
     issued = listener_manifest("api", A)
-    await converge(world, issued)
-    done = await converge(world, manifest(one))
+    await world.settle_to(issued)
+    done = await world.settle_to(manifest(one))
     assert done == ["ModifyListener", "DeleteCertificate"]
-    done = await converge(world, issued)
+    done = await world.settle_to(issued)
     assert done == ["UploadCertificate", "ModifyListener"]
 
 
-async def test_a_regular_expression_is_served_with_sni_off_too(world: WireWorld) -> None:
+async def test_a_regular_expression_is_served_with_sni_off_too(world: ShownWorld) -> None:
     one = await bought(world, "x.shop")
-    await converge(world, manifest(one, REGEX))
+    await world.settle_to(manifest(one, REGEX))
     assert await bound(world) == {"~^.*[.]shop$": one}
 
 
-async def test_one_that_does_not_exist_is_named(world: WireWorld) -> None:
+async def test_one_that_does_not_exist_is_named(world: ShownWorld) -> None:
     reason, message = await refused(world, manifest("LtIaSxlb"))
     assert reason == "CertificateNotFound"
     assert "the cloud has no certificate LtIaSxlb" in message
 
 
-async def test_an_authoritys_and_an_upload_of_the_operator_are_refused(world: WireWorld) -> None:
-    ca = await world.console.upload_ca(issue_authority("Somebody's Root"))
+async def test_an_authoritys_and_an_upload_of_the_operator_are_refused(world: ShownWorld) -> None:
+    ca = await uploaded(world, CertificatePublicKey=issue_authority("Theirs").pem, CertificateType="CA")
     assert (await refused(world, manifest(ca)))[0] == "CertificateNotUsable"
-    await converge(world, listener_manifest("api", A))
+    await world.settle_to(listener_manifest("api", A))
     own = (await bound(world))["a.acme.example"]
     reason, message = await refused(world, manifest(own))
     assert reason == "CertificateNotUsable"
@@ -133,18 +133,18 @@ async def test_an_authoritys_and_an_upload_of_the_operator_are_refused(world: Wi
     assert await bound(world) == {"a.acme.example": own}
 
 
-async def test_every_domain_must_be_covered_and_what_is_bound_stays(world: WireWorld) -> None:
+async def test_every_domain_must_be_covered_and_what_is_bound_stays(world: ShownWorld) -> None:
     one = await bought(world, "a.acme.example")
-    await converge(world, manifest(one))
+    await world.settle_to(manifest(one))
     reason, message = await refused(world, manifest(one, A, B))
     assert reason == "CertificateNotUsable"
     assert "is not good for b.acme.example; its names are a.acme.example" in message
     assert await bound(world) == {"a.acme.example": one}
 
 
-async def test_when_it_expires_the_condition_says_so_and_what_is_bound_stays(world: WireWorld) -> None:
+async def test_when_it_expires_the_condition_says_so_and_what_is_bound_stays(world: ShownWorld) -> None:
     one = await bought(world, "a.acme.example", lasts=3 * HOUR)
-    await converge(world, manifest(one))
+    await world.settle_to(manifest(one))
     world.clock.advance(2 * HOUR)
     await world.settle(2)
     status, reason, message = world.ready()
@@ -153,22 +153,21 @@ async def test_when_it_expires_the_condition_says_so_and_what_is_bound_stays(wor
     assert await bound(world) == {"a.acme.example": one}
 
 
-async def test_when_it_is_deleted_the_condition_says_so_and_nothing_is_written(world: WireWorld) -> None:
+async def test_when_it_is_deleted_the_condition_says_so_and_nothing_is_written(world: ShownWorld) -> None:
     one = await bought(world, "a.acme.example")
-    await converge(world, manifest(one))
-    await world.console.admin("PATCH", "/switches", bound_certificate_deletion="allowed")
-    await world.console.ssl("DeleteCertificate", CertificateId=one)
-    await world.actions()
+    await world.settle_to(manifest(one))
+    world.simulator.admin("PATCH", "/switches", bound_certificate_deletion="allowed")
+    await world.api.write("ssl", "", "DeleteCertificate", {"CertificateId": one})
+    world.actions()
     await world.settle(2)
     assert world.ready()[:2] == ("False", "CertificateNotFound")
-    assert await world.actions() == []
+    assert world.actions() == []
     assert await bound(world) == {"a.acme.example": one}
 
 
-async def test_no_call_of_a_pass_asks_for_a_private_key(world: WireWorld) -> None:
+async def test_no_call_of_a_pass_asks_for_a_private_key(world: ShownWorld) -> None:
     one = await bought(world, "a.acme.example")
-    await converge(world, manifest(one))
-    calls = await world.console.admin("GET", "/calls")
-    asked = {call["action"] for call in calls["calls"]}
+    await world.settle_to(manifest(one))
+    asked = {call["action"] for call in world.calls()}
     assert "DescribeCertificate" in asked
     assert "DescribeCertificateDetail" not in asked

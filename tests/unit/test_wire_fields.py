@@ -3,11 +3,12 @@
 What the cloud fills in by itself is no difference: a pass over what is as wanted writes nothing.
 """
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from builders import Manifest, domain_manifest, listener_manifest, route_manifest
-from wire.world import Shown, WireWorld
+from unit.fakes.wire_listener import Shown, ShownWorld, shown_world
 
 OTHER = domain_manifest("b.acme.example", route_manifest(healthCheck={"path": "/b"}))
 SNI = pytest.mark.parametrize("sni", [False, True], ids=["SNI off", "SNI on"])
@@ -81,6 +82,12 @@ PLAIN: Shown = {
 }
 
 
+@pytest.fixture
+async def world() -> AsyncIterator[ShownWorld]:
+    async with shown_world() as made:
+        yield made
+
+
 def manifest(*domains: Manifest, sni: bool = False, **spec: Any) -> Manifest:
     return listener_manifest("api", *domains, sni=sni, **spec)
 
@@ -96,7 +103,7 @@ def member(rule: Shown, path: str) -> Any:
     return value
 
 
-async def shows(world: WireWorld, wanted: Shown, rule: str = "api.acme.example/") -> str:
+async def shows(world: ShownWorld, wanted: Shown, rule: str = "api.acme.example/") -> str:
     """Check what the cloud shows of a rule, and that nothing is left to do; return the rule's id."""
     found = (await world.rules())[rule]
     assert {path: member(found, path) for path in wanted} == wanted
@@ -110,16 +117,16 @@ CASES = [(name, False) for name in ROUTES] + [("everything at once", True)]
 @pytest.mark.parametrize(
     ("case", "sni"), CASES, ids=[f"{name}{', SNI on' if sni else ''}" for name, sni in CASES]
 )
-async def test_a_routes_field_at_creation_and_in_place(world: WireWorld, case: str, sni: bool) -> None:  # noqa: FBT001
+async def test_a_routes_field_at_creation_and_in_place(world: ShownWorld, case: str, sni: bool) -> None:  # noqa: FBT001
     fields, shown = ROUTES[case]
     world.apply(with_route(fields, sni=sni))
     await world.settle(2)
     made = await shows(world, shown)
-    await world.actions()
+    world.actions()
     world.apply(with_route({}, sni=sni))
     await world.pass_over_all()
     assert await shows(world, PLAIN) == made
-    assert await world.actions() == ["ModifyRule"]
+    assert world.actions() == ["ModifyRule"]
 
 
 DOMAINS: dict[str, tuple[list[Manifest], str, Shown]] = {
@@ -135,7 +142,7 @@ DOMAINS: dict[str, tuple[list[Manifest], str, Shown]] = {
 @SNI
 @pytest.mark.parametrize(("domains", "rule", "shown"), DOMAINS.values(), ids=DOMAINS.keys())
 async def test_a_domains_field_at_creation_and_in_place(
-    world: WireWorld,
+    world: ShownWorld,
     domains: list[Manifest],
     rule: str,
     shown: Shown,
@@ -144,40 +151,43 @@ async def test_a_domains_field_at_creation_and_in_place(
     world.apply(manifest(*domains, sni=sni))
     await world.settle(2)
     made = await shows(world, shown, rule)
-    await world.actions()
+    world.actions()
     world.apply(manifest(domain_manifest(), OTHER, sni=sni))
     await world.pass_over_all()
     assert await shows(world, {key: not value for key, value in shown.items()}, rule) == made
-    assert await world.actions() == ["ModifyDomainAttributes"]
+    assert world.actions() == ["ModifyDomainAttributes"]
 
 
 @SNI
-async def test_grpc_and_http2_come_and_go_together(world: WireWorld, sni: bool) -> None:  # noqa: FBT001
+async def test_grpc_and_http2_come_and_go_together(world: ShownWorld, sni: bool) -> None:  # noqa: FBT001
     grpc = domain_manifest("api.acme.example", route_manifest(backendProtocol="GRPC"))
     plain = domain_manifest(http2=False)
     world.apply(manifest(plain, sni=sni))
     await world.settle(2)
     await shows(world, {"Http2": False, "ForwardType": "HTTP"})
-    await world.actions()
+    world.actions()
     world.apply(manifest(grpc, sni=sni))
     await world.settle(2)
     await shows(world, {"Http2": True, "ForwardType": "GRPC"})
-    assert await world.actions() == ["ModifyDomainAttributes", "ModifyRule"]
+    assert world.actions() == ["ModifyDomainAttributes", "ModifyRule"]
     world.apply(manifest(plain, sni=sni))
     await world.settle(2)
     await shows(world, {"Http2": False, "ForwardType": "HTTP"})
-    assert await world.actions() == ["ModifyRule", "ModifyDomainAttributes"]
+    assert world.actions() == ["ModifyRule", "ModifyDomainAttributes"]
 
 
 PATHS = ("/", "=/exact", "^~ /static/", "~* /a+[.]png$", "/v1")
 
 
 @SNI
-async def test_several_routes_of_the_default_domain_are_made_in_one_call(world: WireWorld, sni: bool) -> None:  # noqa: FBT001
+async def test_several_routes_of_the_default_domain_are_made_in_one_call(
+    world: ShownWorld,
+    sni: bool,  # noqa: FBT001
+) -> None:
     routes = [route_manifest(path, 30000 + number) for number, path in enumerate(PATHS)]
     world.apply(manifest(domain_manifest("api.acme.example", *routes, default=True), OTHER, sni=sni))
     await world.settle(2)
-    assert (await world.actions()).count("CreateRule") == 1
+    assert world.actions().count("CreateRule") == 1
     await world.require_quiet()
     found = await world.rules()
     assert set(found) == {f"api.acme.example{path}" for path in PATHS} | {"b.acme.example/"}
@@ -187,7 +197,7 @@ async def test_several_routes_of_the_default_domain_are_made_in_one_call(world: 
         assert ports == {str(30000 + number)}
 
 
-async def test_several_backends_with_weights_that_change_in_place(world: WireWorld) -> None:
+async def test_several_backends_with_weights_that_change_in_place(world: ShownWorld) -> None:
     def weighing(first: int, second: int) -> Manifest:
         backends = [{"nodePort": 30080, "weight": first}, {"nodePort": 30081, "weight": second}]
         return manifest(domain_manifest("api.acme.example", route_manifest(backends=backends)))
@@ -197,21 +207,21 @@ async def test_several_backends_with_weights_that_change_in_place(world: WireWor
     nodes = ("ins-00000001", "ins-00000002")
     assert await world.targets() == {f"{n}:{port}": w for n in nodes for port, w in ((30080, 10), (30081, 0))}
     await world.require_quiet()
-    await world.actions()
+    world.actions()
     world.apply(weighing(100, 1))
     await world.settle(2)
     assert await world.targets() == {
         f"{n}:{port}": w for n in nodes for port, w in ((30080, 100), (30081, 1))
     }
     await world.require_quiet()
-    assert await world.actions() == ["BatchModifyTargetWeight"]
+    assert world.actions() == ["BatchModifyTargetWeight"]
 
 
-async def test_the_same_node_port_twice_is_refused_before_the_first_write(world: WireWorld) -> None:
+async def test_the_same_node_port_twice_is_refused_before_the_first_write(world: ShownWorld) -> None:
     backends = [{"nodePort": 30080}, {"nodePort": 30080, "weight": 1}]
     world.apply(manifest(domain_manifest("api.acme.example", route_manifest(backends=backends))))
     await world.settle(2)
     status, reason, message = world.ready()
     assert (status, reason) == ("False", "InvalidSpec")
     assert "two backends of route api.acme.example/ are node port 30080" in message
-    assert (await world.console.clb("DescribeListeners", LoadBalancerId="lb-1a2b3c4d")).Listeners == []
+    assert await world.listeners() == []

@@ -4,6 +4,7 @@ After every change the listener is looked at: one default domain, and each domai
 certificate that is good for it and the authority that it should admit.
 """
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,11 +19,18 @@ from builders import (
 )
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from wire.world import Shown, WireWorld
+from unit.fakes.wire_listener import LISTENER, Shown, ShownWorld, shown_world
 
+from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core.referenced_cert import covers
 
 SNI = pytest.mark.parametrize("sni", [False, True], ids=["SNI off", "SNI on"])
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[ShownWorld]:
+    async with shown_world() as made:
+        yield made
 
 
 def manifest(*domains: Manifest, sni: bool = True, **spec: Any) -> Manifest:
@@ -34,20 +42,23 @@ def pattern(name: str, **fields: Any) -> Manifest:
     return domain_manifest(name, route_manifest(healthCheck={"domain": "probe.acme.example"}), **fields)
 
 
-async def names_of(world: WireWorld) -> dict[str, list[str]]:
+async def names_of(world: ShownWorld) -> dict[str, list[str]]:
     """Return what each certificate of the account is good for, by its id."""
-    listed = await world.console.ssl("DescribeCertificates", Limit=1000)
-    return {one.CertificateId: list(one.SubjectAltName) for one in listed.Certificates}
+    reply = await world.api.read("ssl", "", "DescribeCertificates", {"Limit": 1000})
+    listed: list[Shown] = reply["Certificates"]  # type: ignore[assignment]
+    return {one["CertificateId"]: one["SubjectAltName"] for one in listed}
 
 
 class Inspector:
     """Looks at the listener after every change."""
 
-    def __init__(self, world: WireWorld) -> None:
+    def __init__(self, world: ShownWorld) -> None:
         self._world = world
+        self._known: dict[str, list[str]] = {}
         self.seen: list[list[str]] = []
 
-    def __call__(self, listener: Shown) -> None:
+    async def __call__(self) -> None:
+        listener, self._known = await self._world.listener(), await names_of(self._world)
         rules = listener["Rules"] or []
         self.seen.append(sorted({rule["Domain"] for rule in rules}))
         if rules:
@@ -56,30 +67,20 @@ class Inspector:
             binding = where["Certificate"]
             assert (binding["SSLMode"], binding["SSLVerifyClient"]) == ("MUTUAL", "ON")
             if listener["SniSwitch"]:
-                names = self._good_for(binding["CertId"])
+                names = self._known[binding["CertId"]]
                 assert covers(names, where["Domain"]), (where["Domain"], names)
-
-    def _good_for(self, certificate: str) -> list[str]:
-        known = self._world.console.server.engine.store.certificates.get(certificate)
-        assert known is not None
-        return list(known.subject_alt_names)
 
 
 @pytest.fixture
-def inspector(world: WireWorld) -> Inspector:
+def inspector(world: ShownWorld) -> Inspector:
     made = Inspector(world)
     world.looks.append(made)
     return made
 
 
-async def converge(world: WireWorld, wanted: Manifest) -> list[str]:
+async def converge(world: ShownWorld, wanted: Manifest) -> list[str]:
     """Apply a manifest and have it done; return the changes of the load balancer that it took."""
-    await world.actions()
-    world.apply(wanted)
-    await world.settle(2)
-    done = await world.actions()
-    await world.require_quiet()
-    return [action for action in done if "Certificate" not in action]
+    return [action for action in await world.settle_to(wanted) if "Certificate" not in action]
 
 
 A, B, C = (domain_manifest(f"{name}.acme.example") for name in "abc")
@@ -87,7 +88,7 @@ A, B, C = (domain_manifest(f"{name}.acme.example") for name in "abc")
 
 @SNI
 async def test_a_renamed_domain_keeps_its_rules_and_targets(
-    world: WireWorld,
+    world: ShownWorld,
     inspector: Inspector,
     sni: bool,  # noqa: FBT001
 ) -> None:
@@ -109,22 +110,21 @@ async def test_a_renamed_domain_keeps_its_rules_and_targets(
 
 
 async def test_after_a_restore_without_status_a_rename_is_a_new_domain_and_an_old_one(
-    world: WireWorld, inspector: Inspector
+    world: ShownWorld, inspector: Inspector
 ) -> None:
     await converge(world, manifest(A, B))
-    world.forget_status()
+    world.kube.objects[LISTENER, ObjectRef("edge", "api")]["status"] = {}
     done = await converge(world, manifest(A, C))
     assert done == ["CreateRule", "BatchRegisterTargets", "DeleteRule"]
     assert inspector.seen[-1] == ["a.acme.example", "c.acme.example"]
 
 
-async def test_a_strangers_domain_is_not_renamed_into_ours(world: WireWorld) -> None:
+async def test_a_strangers_domain_is_not_renamed_into_ours(world: ShownWorld) -> None:
     await converge(world, manifest(A))
     listener = await world.listener()
-    place = {"LoadBalancerId": "lb-1a2b3c4d", "ListenerId": listener["ListenerId"]}
     one_way = {"SSLMode": "UNIDIRECTIONAL", "CertId": listener["Rules"][0]["Certificate"]["CertId"]}
     stranger = {"Domain": "x.acme.example", "Url": "/", "Certificate": one_way}
-    await world.console.change("CreateRule", **place, Rules=[stranger])
+    await world.foreign("CreateRule", ListenerId=listener["ListenerId"], Rules=[stranger])
     location = (await world.rules())["x.acme.example/"]["LocationId"]
     done = await converge(world, manifest(A, B))
     assert done[0] == "DeleteRule"
@@ -134,7 +134,7 @@ async def test_a_strangers_domain_is_not_renamed_into_ours(world: WireWorld) -> 
 
 @SNI
 async def test_the_default_domain_moves_and_goes_and_there_is_always_one(
-    world: WireWorld,
+    world: ShownWorld,
     inspector: Inspector,
     sni: bool,  # noqa: FBT001
 ) -> None:
@@ -156,7 +156,7 @@ async def test_the_default_domain_moves_and_goes_and_there_is_always_one(
 
 @SNI
 async def test_wildcards_are_issued_and_probed_by_the_name_that_is_given(
-    world: WireWorld,
+    world: ShownWorld,
     sni: bool,  # noqa: FBT001
 ) -> None:
     await converge(world, manifest(pattern("*.acme.example"), A, sni=sni))
@@ -167,7 +167,7 @@ async def test_wildcards_are_issued_and_probed_by_the_name_that_is_given(
 
 
 async def test_each_domain_admits_its_own_authority_and_changes_it_in_place(
-    world: WireWorld, inspector: Inspector
+    world: ShownWorld, inspector: Inspector
 ) -> None:
     world.apply(authority_manifest("partners"))
     partners = {"tls": {"caRef": {"name": "partners"}}}
@@ -186,7 +186,7 @@ async def test_each_domain_admits_its_own_authority_and_changes_it_in_place(
 
 
 @SNI
-async def test_a_pair_of_server_certificates_comes_and_goes(world: WireWorld, sni: bool) -> None:  # noqa: FBT001
+async def test_a_pair_of_server_certificates_comes_and_goes(world: ShownWorld, sni: bool) -> None:  # noqa: FBT001
     def with_issue(**issue: Any) -> Manifest:
         certificate = {"issue": {"privateKey": FAST_KEY, **issue}}
         return manifest(A, sni=sni, tls={"caRef": {"name": "clients"}, "serverCertificate": certificate})
