@@ -81,6 +81,10 @@ class Kube(Protocol):
         """Return the Secret, None when there is none."""
         ...
 
+    async def list_secrets(self, namespace: str, labels: Mapping[str, str]) -> Sequence[Secret]:
+        """Return the Secrets of a namespace that carry these labels, without type and content."""
+        ...
+
     async def create_secret(self, secret: Secret) -> Secret:
         """Create it; raises KubeAlreadyExists when somebody was faster."""
         ...

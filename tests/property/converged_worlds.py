@@ -86,10 +86,11 @@ def paired(*, sni: bool) -> World:
 
 
 def single(pairs: World, *, sni: bool) -> World:
-    """Return the same with two domains and a certificate each; the other Secrets stay where they are."""
+    """Return the same with two domains and a certificate each; the other keys are put back into Secrets."""
     world = copied(pairs)
     world.apply(listener(*NAMES[:2], sni=sni, source=SINGLE))
     asyncio.run(world.settle(2))
+    world.kube.secrets |= pairs.kube.secrets
     return world
 
 

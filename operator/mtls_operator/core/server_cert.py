@@ -24,6 +24,8 @@ from mtls_operator.pki.names import Subject, SubjectAltNames
 from mtls_operator.pki.profiles import SERVER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cryptography import x509
 
     from mtls_operator.api.listener import Domain, MutualTLSListener
@@ -207,6 +209,13 @@ def require_own_secret(listener: MutualTLSListener, secret: Secret | None) -> No
         f"Secret {secret.ref}, where the server certificate would be kept, exists and belongs to somebody "
         "else. It is left alone: remove it, or give the listener another name.",
     )
+
+
+def surplus_secrets(listener: MutualTLSListener, found: Iterable[Secret]) -> list[Secret]:
+    """Return those of the listener's own Secrets in which no slot keeps its certificate."""
+    needed = {slot.secret for slot in slots(listener) if isinstance(slot, IssuedSlot)}
+    own = (secret for secret in found if secret.belongs_to(listener.metadata.uid))
+    return [secret for secret in own if secret.ref not in needed]
 
 
 def render_server_secret(

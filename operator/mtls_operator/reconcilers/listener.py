@@ -4,6 +4,7 @@
     permitted      may the namespace use the load balancer?
     server_certs   which certificates, and whom to admit?
     rounds         look, plan, perform a stage, look again
+    server_secrets   which Secrets are left over?
     listener_report, drift_report   what the status says
     verification   what its doors are, tried beside the passes
     teardown       the way back
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from mtls_operator.reconcilers.planning import Planning
     from mtls_operator.reconcilers.rounds import Rounds
     from mtls_operator.reconcilers.server_certs import Bindings, ServerCertificates
+    from mtls_operator.reconcilers.server_secrets import ServerSecrets
     from mtls_operator.reconcilers.teardown import Teardown
     from mtls_operator.reconcilers.verification import Verifies
 
@@ -63,6 +65,7 @@ class ListenerBehaviour:
         observer: Observer,
         executor: Executor,
         rounds: Rounds,
+        secrets: ServerSecrets,
         planning: Planning,
         report: ListenerReport,
         verification: Verifies,
@@ -81,6 +84,7 @@ class ListenerBehaviour:
         self._observer = observer
         self._executor = executor
         self._rounds = rounds
+        self._secrets = secrets
         self._planning = planning
         self._report = report
         self._verification = verification
@@ -139,6 +143,8 @@ class ListenerBehaviour:
             raise
         if arrival.listener is None:
             return without_listener(resource, arrival)
+        if not arrival.judged.held_back(resource.spec.drift_policy).actions:
+            await self._secrets.prune(resource)
         result = await self._report.result(resource, balancer, desired, bindings, arrival.listener)
         return with_drift(result, resource, arrival)
 

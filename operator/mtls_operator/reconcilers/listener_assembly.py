@@ -18,6 +18,7 @@ from mtls_operator.reconcilers.others_certs import CertificatesOfOthers
 from mtls_operator.reconcilers.permitted import PermittedBalancers
 from mtls_operator.reconcilers.planning import Planning
 from mtls_operator.reconcilers.rounds import Rounds
+from mtls_operator.reconcilers.server_secrets import ServerSecrets
 from mtls_operator.reconcilers.teardown import Teardown
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def assemble_listeners(
             clock=clock,
             cluster=cluster,
         ),
+        secrets=ServerSecrets(kube),
         planning=Planning(
             kube=kube,
             view=view,

@@ -132,6 +132,10 @@ class FakeKube:
         self._was_read(f"secret {ref}")
         return found
 
+    async def list_secrets(self, namespace: str, labels: Mapping[str, str]) -> Sequence[Secret]:
+        found = [s for s in self.secrets.values() if s.ref.namespace == namespace]
+        return [replace(s, type="", data={}) for s in found if labels.items() <= s.labels.items()]
+
     async def create_secret(self, secret: Secret) -> Secret:
         return self._create("secret", self.secrets, secret)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mtls_operator import errors
 from mtls_operator.adapters.kube import paths, shapes
-from mtls_operator.adapters.kube.api import APPLY, JSON_PATCH, MERGE_PATCH, METADATA_ONLY
+from mtls_operator.adapters.kube.api import APPLY, JSON_PATCH, MERGE_PATCH, METADATA_OF_LIST, METADATA_ONLY
 from mtls_operator.api.authority import CertificateAuthority
 from mtls_operator.api.client_cert import ClientCert
 from mtls_operator.api.listener import MutualTLSListener
@@ -66,6 +66,13 @@ class KubeClient:
         """Return the Secret, None when there is none."""
         body = await self._api.get(paths.core("secrets", ref.namespace, ref.name))
         return shapes.read_secret(body) if body is not None else None
+
+    async def list_secrets(self, namespace: str, labels: Mapping[str, str]) -> Sequence[Secret]:
+        """Return the Secrets of a namespace that carry these labels, without type and content."""
+        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())}
+        path = paths.core("secrets", namespace)
+        reply = await self._api.call("GET", path, query=query, accept=METADATA_OF_LIST)
+        return tuple(shapes.read_secret(item) for item in shapes.items_of(reply))
 
     async def create_secret(self, secret: Secret) -> Secret:
         """Create it; raises KubeAlreadyExists when somebody was faster."""
