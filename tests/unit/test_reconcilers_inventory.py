@@ -2,17 +2,16 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders import NOW, Manifest, authority_manifest, domain_manifest, listener_manifest, node
+from builders import Manifest, authority_manifest, domain_manifest, listener_manifest, node
 from foreign_pki import authority, server
 from unit.fakes.cloud import Upload, bound
 from unit.fakes.faults import Crash, Fault
 from unit.fakes.world import BALANCER, World
 
-from mtls_operator.api.meta import Kind, ObjectRef
+from mtls_operator.api.meta import PLAN_FOR_ANNOTATION, PLAN_ONLY_ANNOTATION, Kind, ObjectRef
 from mtls_operator.core.balancer_access import NAMESPACES_TAG
 from mtls_operator.core.cloud import (
     CertId,
@@ -23,10 +22,6 @@ from mtls_operator.core.cloud import (
     LoadBalancerId,
     MutualBinding,
 )
-from mtls_operator.pki.inspect import chain_to_pem
-from mtls_operator.pki.keys import KeyAlgorithm, KeySpec, generate_key, key_to_pem
-from mtls_operator.pki.names import Subject
-from mtls_operator.pki.roots import issue_root
 
 LISTENER, AUTHORITY = Kind.MUTUAL_TLS_LISTENER, Kind.CERTIFICATE_AUTHORITY
 API, SHOP = ObjectRef("edge", "api"), ObjectRef("edge", "shop")
@@ -378,38 +373,12 @@ async def test_what_is_claimed_is_not_deleted() -> None:
     assert certificate in servers(world)
 
 
-async def test_a_root_that_was_uploaded_before_a_restore_is_used_again() -> None:
+async def test_a_plan_of_another_certificate_claims_nothing_for_the_object_that_it_is_for() -> None:
     world = await settled("api")
-    before = dict(world.store.uploads)
-    body = world.kube.objects[AUTHORITY, ObjectRef("edge", "clients")]
-    body["metadata"]["uid"] = "another-life"
-    await world.settle()
-    assert world.store.uploads == before
-    world.kube.delete(LISTENER, API)
-    world.kube.delete(AUTHORITY, ObjectRef("edge", "clients"))
-    await world.settle()
-    assert world.store.uploads == {}
-
-
-async def test_two_authorities_with_the_same_root_have_an_upload_each() -> None:
-    """So that either can go, while the other's listeners go on."""
-    world = World()
-    world.view.held_nodes = [node(1)]
-    key = generate_key(KeySpec(KeyAlgorithm.ECDSA, 256))
-    root = issue_root(subject=Subject("Corporate Root"), key=key, duration=timedelta(days=3650), now=NOW)
-    data = {"tls.crt": chain_to_pem((root,)), "tls.key": key_to_pem(key)}
-    world.kube.put_secret(replace(FIRST.secret("corporate"), data=data))
-    source = {"secretRef": {"name": "corporate"}}
-    world.apply(
-        authority_manifest("clients", source=source),
-        authority_manifest("partners", source=source),
-        listener_manifest("api", ca="clients", port=443, drainPeriod="0s"),
-        listener_manifest("shop", ca="partners", port=9443, drainPeriod="0s"),
-    )
-    await world.settle()
-    roots = {
-        u.certificate.owner.name
-        for u in world.store.uploads.values()
-        if u.certificate.kind is CertificateKind.CA
-    }
-    assert roots == {"clients", "partners"}
+    before = world.inventory.claimed()
+    draft = manifest("api", ISSUED, annotations={PLAN_ONLY_ANNOTATION: "true", PLAN_FOR_ANNOTATION: "api"})
+    draft["metadata"]["name"] = "draft"
+    world.apply(draft)
+    await world.reconcile(LISTENER, "draft")
+    assert world.status(LISTENER, "draft")["plan"]
+    assert world.inventory.claimed() == before
