@@ -5,14 +5,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders import node
+from builders import listener, node
 from unit.drifts import DEEDS, ONE_WAY, STRANGER, Deed, _tls, edit, manifest, ours, rules, settled
 from unit.fakes.cluster import Event
 from unit.fakes.faults import Fault
 from unit.fakes.world import BALANCER, World
 
+from mtls_operator.api.listener_status import Applied
 from mtls_operator.api.meta import RENEW_ANNOTATION, Kind
-from mtls_operator.core.cloud import CertificateKind, Listener
+from mtls_operator.core.actions import Plan, RenameListener
+from mtls_operator.core.cloud import CertificateKind, Listener, ListenerId
+from mtls_operator.core.drift import Judgement
+from mtls_operator.core.outcome import Stuck
+from mtls_operator.core.reasons import Reason
+from mtls_operator.reconcilers.drift_report import with_drift
+from mtls_operator.reconcilers.passes import Result
+from mtls_operator.reconcilers.rounds import Arrival
 
 LISTENER = Kind.MUTUAL_TLS_LISTENER
 REPORT: dict[str, Any] = {"driftPolicy": "Report"}
@@ -44,13 +52,13 @@ def plan(world: World) -> list[str]:
     return found
 
 
-def shape(listener: Listener) -> object:
+def shape(known: Listener) -> object:
     """What a listener is, without the ids that the cloud gives anew."""
     routes = {
         (r.domain, r.path): (r.default, r.http2, r.scheduler, r.tls, frozenset(r.targets))
-        for r in listener.rules
+        for r in known.rules
     }
-    return listener.name, listener.tls, routes
+    return known.name, known.tls, routes
 
 
 @every_deed
@@ -293,3 +301,26 @@ async def test_a_deleted_certificate_of_an_authority_is_uploaded_again_and_said_
     assert binding is not None
     assert binding.ca_certificate_id in world.store.uploads
     assert condition(world, "Ready")["status"] == "True"
+
+
+def test_with_report_a_door_that_a_trial_found_open_matters_more() -> None:
+    resource = listener(driftPolicy="Report")
+    rename = RenameListener(listener=ListenerId("lbl-1"), name="ours")
+    judged = Judgement(
+        plan=Plan((rename,)),
+        drift=(rename,),
+        ours=(),
+        found=("the listener is called 'mine'",),
+        is_open=False,
+        is_gone=False,
+        applied=Applied(),
+        is_settled=False,
+    )
+    trial = Stuck(reason=Reason.MUTUAL_TLS_NOT_ENFORCED, message="a.acme.example answered without one")
+    result = with_drift(
+        Result(status=resource.status, outcome=trial), resource, Arrival(listener=None, judged=judged)
+    )
+    assert isinstance(result.outcome, Stuck)
+    assert result.outcome.reason is Reason.MUTUAL_TLS_NOT_ENFORCED
+    assert result.outcome.message.startswith(trial.message)
+    assert "the listener is called 'mine'" in result.outcome.message

@@ -12,7 +12,7 @@ from unit.fakes.faults import Fault
 from unit.fakes.world import BALANCER, World
 
 from mtls_operator.api.meta import PLAN_FOR_ANNOTATION, PLAN_ONLY_ANNOTATION, SYNC_ANNOTATION, Kind, ObjectRef
-from mtls_operator.core.cloud import CertificateKind
+from mtls_operator.core.cloud import CertificateKind, TargetHealth
 from mtls_operator.core.outcome import Done, Waiting
 
 LISTENER, AUTHORITY = Kind.MUTUAL_TLS_LISTENER, Kind.CERTIFICATE_AUTHORITY
@@ -90,6 +90,17 @@ async def test_one_that_agrees_is_ready() -> None:
     healthy = condition(world, "BackendsHealthy")
     assert healthy is not None
     assert world.status(LISTENER, "api")["listenerId"] == ours(world).id
+
+
+async def test_one_that_agrees_is_reported_on_like_any_other() -> None:
+    world = await settled()
+    world.apply(manifest(annotations=PLAN_ONLY))
+    world.balancers.sick = {ours(world).rules[0].targets[0].endpoint: TargetHealth.DEAD}
+    await world.reconcile(LISTENER, "api")
+    healthy = condition(world, "BackendsHealthy")
+    assert healthy is not None
+    assert healthy["reason"] == "SomeBackendsUnhealthy"
+    assert world.status(LISTENER, "api")["healthy"] == "3/6"
 
 
 async def test_an_open_door_is_planned_first_and_left() -> None:

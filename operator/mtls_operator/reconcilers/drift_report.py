@@ -34,25 +34,29 @@ def with_drift(result: Result, resource: MutualTLSListener, arrival: Arrival) ->
     status = result.status.model_copy(update={"applied": judged.applied, "plan": shown(held.sentences())})
     if not held.actions:
         return replace(result, status=status)
-    if _is_found_open(result) and not judged.is_open:
-        # A trial got in though the settings do not say how: that is worse news than any drift.
-        return replace(result, status=status)
-    reason = Reason.MUTUAL_TLS_NOT_ENFORCED if judged.is_open else Reason.DRIFT_FOUND
     message = f"changed in the cloud and left so, as driftPolicy is Report: {summary(judged.found)}"
+    reason = Reason.MUTUAL_TLS_NOT_ENFORCED if judged.is_open else Reason.DRIFT_FOUND
+    said, trial = message, _found_open(result)
+    if trial and not judged.is_open:
+        # A trial got in though the settings do not say how: that is worse news than any drift.
+        reason, said = Reason.MUTUAL_TLS_NOT_ENFORCED, f"{trial}; {message}"
     after = None if isinstance(result.outcome, Exception) else result.outcome.after
     aspects = tuple(aspect for aspect in result.aspects if aspect.type != PROGRAMMED)
     return replace(
         result,
         status=status,
-        outcome=Stuck(reason=reason, message=message, after=after),
+        outcome=Stuck(reason=reason, message=said, after=after),
         aspects=(*aspects, Aspect(PROGRAMMED, holds=False, reason=Reason.DRIFT_FOUND, message=message)),
-        notes=(*result.notes, *_more(resource, reason, message)),
+        notes=(*result.notes, *_more(resource, reason, said)),
     )
 
 
-def _is_found_open(result: Result) -> bool:
+def _found_open(result: Result) -> str:
+    """Return what a trial says of an open door, empty when it found none."""
     outcome = result.outcome
-    return isinstance(outcome, Stuck) and outcome.reason is Reason.MUTUAL_TLS_NOT_ENFORCED
+    if isinstance(outcome, Stuck) and outcome.reason is Reason.MUTUAL_TLS_NOT_ENFORCED:
+        return outcome.message
+    return ""
 
 
 def _more(resource: MutualTLSListener, reason: Reason, message: str) -> tuple[Note, ...]:

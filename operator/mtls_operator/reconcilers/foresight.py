@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from mtls_operator.api.listener import MutualTLSListener
-    from mtls_operator.core.cloud import CloudCertificate, Fingerprint
+    from mtls_operator.core.cloud import CloudCertificate, Fingerprint, Shown
     from mtls_operator.core.foreseen import Foreseen
     from mtls_operator.core.server_cert import Slot
     from mtls_operator.ports import Clock
@@ -70,6 +70,7 @@ class Foresight:
         others = await self._others.read(listener, uploads)
         by_domain: dict[str, Tls] = {}
         material: dict[Fingerprint, Material] = {}
+        certificates: list[SlotCertificate] = []
         foreseen: dict[Foreseen, None] = {}
         for slot in core.slots(listener):
             authority = await authorities.get(slot.admits)
@@ -77,16 +78,23 @@ class Foresight:
             if ca is None:
                 foreseen[missing] = None
             found = await self._found(listener, slot, authorities, others)
+            shown: Shown
             if isinstance(found, IssueServerCertificate):
-                foreseen[found] = None
-            elif found.material is not None:
-                material[found.material.fingerprint] = found.material
-            shown = found.stand_in() if isinstance(found, IssueServerCertificate) else found.shown
+                foreseen[found], shown = None, found.stand_in()
+            else:
+                certificates.append(found)
+                shown = found.shown
+                material |= {found.material.fingerprint: found.material} if found.material else {}
             before = by_domain[slot.domain].server if slot.domain in by_domain else ()
             by_domain[slot.domain] = Tls(server=(*before, shown), ca=ca or missing.stand_in())
         now, first = self._clock.now(), tuple(foreseen)
         return Outlook(
-            bindings=Bindings(by_domain=by_domain, material=material, not_after=now, renewal=now),
+            bindings=Bindings(
+                by_domain=by_domain,
+                material=material,
+                not_after=min((one.not_after for one in certificates), default=now),
+                renewal=min((one.due for one in certificates), default=now),
+            ),
             secrets={fingerprint: one.secret for fingerprint, one in material.items()}
             | {one.stand_in(): one.secret for one in first if isinstance(one, IssueServerCertificate)},
             first=first,
@@ -100,4 +108,5 @@ class Foresight:
         judged = await self._certificates.judge(listener, slot, authorities)
         if judged.stored is None or judged.why is not None:
             return IssueServerCertificate(slot.secret.name, judged.why or "it is damaged")
-        return stored_certificate(slot.secret, judged.stored, judged.stored.facts.not_after)
+        due = judged.stored.renewal_time(judged.wanted)
+        return stored_certificate(slot.secret, judged.stored, due)

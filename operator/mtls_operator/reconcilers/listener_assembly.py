@@ -65,6 +65,7 @@ def assemble_listeners(
     )
     observer = Observer(balancers, inventory, view, adoption, clock, cluster=cluster)
     executor = Executor(balancers, inventory)
+    report = ListenerReport(balancers, observer, verification, clock)
     return ListenerBehaviour(
         kube=kube,
         view=view,
@@ -93,10 +94,11 @@ def assemble_listeners(
             permitted=permitted,
             foresight=Foresight(certificates, CertificatesOfOthers(kube, store, clock), signers, clock),
             observer=Observer(balancers, inventory, view, adoption, clock, cluster=cluster),
+            report=report,
             clock=clock,
             cluster=cluster,
         ),
-        report=ListenerReport(balancers, observer, verification, clock),
+        report=report,
         verification=verification,
         teardown=Teardown(
             permitted=permitted,

@@ -6,7 +6,8 @@ an authority or an issuance would have to do first. Called by the MutualTLSListe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.meta import ObjectRef
 from mtls_operator.core.build import build_listener, listener_name
@@ -21,12 +22,29 @@ from mtls_operator.reconcilers.passes import Note, Result
 
 if TYPE_CHECKING:
     from mtls_operator.api.listener import MutualTLSListener
+    from mtls_operator.core.cloud import Listener, LoadBalancer
     from mtls_operator.core.cloud_quota import Quotas
     from mtls_operator.core.desired import DesiredListener
     from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, View
     from mtls_operator.reconcilers.foresight import Foresight, Outlook
+    from mtls_operator.reconcilers.listener_report import ListenerReport
     from mtls_operator.reconcilers.observe import Observer
     from mtls_operator.reconcilers.permitted import PermittedBalancers
+    from mtls_operator.reconcilers.server_certs import Bindings
+
+
+_NOTHING_TO_DO: Final = "the cloud is as the manifest says; there is nothing to do"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    """A plan as sentences, and what it was made from."""
+
+    sentences: tuple[str, ...]
+    balancer: LoadBalancer
+    desired: DesiredListener
+    bindings: Bindings
+    listener: Listener | None
 
 
 class Planning:
@@ -42,6 +60,7 @@ class Planning:
         permitted: PermittedBalancers,
         foresight: Foresight,
         observer: Observer,
+        report: ListenerReport,
         clock: Clock,
         cluster: str,
     ) -> None:
@@ -53,6 +72,7 @@ class Planning:
         self._permitted = permitted
         self._foresight = foresight
         self._observer = observer
+        self._report = report
         self._clock = clock
         self._cluster = cluster
 
@@ -62,20 +82,26 @@ class Planning:
         Raises:
             OperatorError: what would keep a pass from doing it.
         """
-        sentences = await self._plan(await self._planned(resource))
-        plan = shown(sentences)
+        made = await self._plan(await self._planned(resource))
+        plan = shown(made.sentences)
         status = resource.status.model_copy(update={"plan": plan})
+        if not plan and not resource.metadata.is_draft and made.listener is not None:
+            result = await self._report.result(
+                resource, made.balancer, made.desired, made.bindings, made.listener
+            )
+            return replace(result, status=result.status.model_copy(update={"plan": ()}))
         if not plan:
-            done = Done(message="the cloud is as the manifest says; there is nothing to do")
-            aspects = () if resource.metadata.is_draft else (_programmed(resource, holds=True),)
-            return Result(status=status, outcome=done, aspects=aspects, cut_short=True)
-        message = f"{len(sentences)} changes are planned and not made, first: {plan[0]}"
-        changed = plan != resource.status.plan and not resource.metadata.is_draft
+            return Result(status=status, outcome=Done(message=_NOTHING_TO_DO))
+        message = f"{len(made.sentences)} changes are planned and not made, first: {plan[0]}"
+        outcome = Waiting(reason=Reason.PLAN_ONLY, message=message)
+        if resource.metadata.is_draft:
+            return Result(status=status, outcome=outcome)
+        note = Note(Reason.PLAN_ONLY, f"planned and not made: {'; '.join(plan)}")
         return Result(
             status=status,
-            outcome=Waiting(reason=Reason.PLAN_ONLY, message=message),
-            aspects=() if resource.metadata.is_draft else (_programmed(resource, holds=False),),
-            notes=(Note(Reason.PLAN_ONLY, f"planned and not made: {'; '.join(plan)}"),) if changed else (),
+            outcome=outcome,
+            aspects=(Aspect(PROGRAMMED, holds=False, reason=Reason.PLAN_ONLY, message="planned only"),),
+            notes=(note,) if plan != resource.status.plan else (),
             cut_short=True,
         )
 
@@ -99,7 +125,7 @@ class Planning:
         named = ObjectRef(resource.metadata.namespace, resource.metadata.plans_for)
         return stand_in(resource, await self._kube.get_listener(named))
 
-    async def _plan(self, planned: MutualTLSListener) -> tuple[str, ...]:
+    async def _plan(self, planned: MutualTLSListener) -> _Planned:
         balancer = await self._permitted.reach(planned)
         self._permitted.require(planned, balancer)
         outlook = await self._foresight.look(planned, await self._store.inventory())
@@ -107,7 +133,13 @@ class Planning:
         observed = await self._observer.observe(planned, balancer, desired, outlook.bindings)
         plan = plan_listener(desired, observed, self._clock.now())
         require_feasible(plan, desired, observed)
-        return (*(str(one) for one in outlook.first), *plan.sentences())
+        return _Planned(
+            sentences=(*(str(one) for one in outlook.first), *plan.sentences()),
+            balancer=balancer,
+            desired=desired,
+            bindings=outlook.bindings,
+            listener=observed.listener,
+        )
 
     def _desired(self, planned: MutualTLSListener, outlook: Outlook, quotas: Quotas) -> DesiredListener:
         return build_listener(
@@ -120,9 +152,3 @@ class Planning:
             now=self._clock.now(),
             most_targets=quotas.targets,
         )
-
-
-def _programmed(resource: MutualTLSListener, *, holds: bool) -> Aspect:
-    message = f"listener {resource.status.listener_id}" if holds else "planned only"
-    reason = Reason.SUCCEEDED if holds else Reason.PLAN_ONLY
-    return Aspect(PROGRAMMED, holds=holds, reason=reason, message=message)
