@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from builders import authority_manifest, client_cert_manifest, domain_manifest, listener_manifest, node
-from unit.fakes.cloud import Upload
+from unit.fakes.certificates import Upload
 from unit.fakes.faults import Crash, Fault
 from unit.fakes.world import BALANCER, World
 

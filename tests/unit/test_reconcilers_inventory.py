@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from builders import Manifest, authority_manifest, domain_manifest, listener_manifest, node
 from foreign_pki import authority, server
-from unit.fakes.cloud import Upload, bound
+from unit.fakes.certificates import Upload
+from unit.fakes.cloud import bound
 from unit.fakes.faults import Crash, Fault
 from unit.fakes.world import BALANCER, World
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from builders import Manifest, authority_manifest, domain_manifest, listener_manifest, node
 from foreign_pki import authority, server
-from unit.fakes.cloud import Upload
+from unit.fakes.certificates import Upload
 from unit.fakes.world import ORPHAN_GRACE, World
 
 from mtls_operator import errors

@@ -1,13 +1,12 @@
-"""The CertificateStore and LoadBalancers ports over a small honest cloud in memory.
+"""The LoadBalancers port over a small honest cloud in memory; `unit.fakes.certificates` is the other half.
 
 It keeps the rules of CLB that the plan relies on: SNI decides where certificates are, a domain's
 attributes are shared by its rules, one default domain, no two listeners on a port, no deletion of
 what is bound. Everything is a frozen value, so a state can be kept and compared.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import count
 
@@ -17,12 +16,7 @@ from mtls_operator import errors
 from mtls_operator.core.actions import NewRule, RoutedTarget
 from mtls_operator.core.cloud import (
     CertId,
-    CertificateKind,
-    CertificateOwner,
-    CloudCertificate,
-    DescribedCertificate,
     Endpoint,
-    Fingerprint,
     Listener,
     ListenerId,
     LoadBalancer,
@@ -47,14 +41,6 @@ def bound(binding: MutualBinding) -> TlsBinding:
         ca_certificate_id=binding.ca,
         further_certificate_ids=tuple(further),
     )
-
-
-@dataclass(frozen=True)
-class Upload:
-    certificate: CloudCertificate
-    chain: str
-    key: str
-    tags: Mapping[str, str]
 
 
 class FakeLoadBalancers:
@@ -125,9 +111,9 @@ class FakeLoadBalancers:
         made = ListenerId(f"lbl-{next(self._ids)}")
         with self._faults.write(f"CreateListener {port}", cloud=True):
             if any(known.port == port for known in self.on(balancer.id)):
-                raise _refused("CreateListener", errors.AlreadyExists, f"port {port} is taken")
+                raise refused("CreateListener", errors.AlreadyExists, f"port {port} is taken")
             if sni == (binding is not None):
-                raise _refused("CreateListener", errors.InvalidRequest, "certificate at the wrong level")
+                raise refused("CreateListener", errors.InvalidRequest, "certificate at the wrong level")
             listener = Listener(
                 id=made,
                 name=name,
@@ -148,7 +134,7 @@ class FakeLoadBalancers:
     ) -> None:
         def bind(known: Listener) -> Listener:
             if known.sni:
-                raise _refused("ModifyListener", errors.InvalidRequest, "certificates are on the domains")
+                raise refused("ModifyListener", errors.InvalidRequest, "certificates are on the domains")
             return replace(known, tls=bound(binding))
 
         self._change("bind", balancer, listener, bind)
@@ -169,16 +155,16 @@ class FakeLoadBalancers:
             for rule, binding in rules:
                 known = self._with_rule(known, rule, binding)
             if len(known.rules) > self.limits.rules:
-                raise _refused("CreateRule", errors.QuotaExceeded, "too many rules")
+                raise refused("CreateRule", errors.QuotaExceeded, "too many rules")
             return known
 
         self._change("create rules", balancer, listener, create)
 
     def _with_rule(self, known: Listener, rule: NewRule, binding: MutualBinding | None) -> Listener:
         if any((r.domain, r.path) == (rule.domain, rule.path) for r in known.rules):
-            raise _refused("CreateRule", errors.AlreadyExists, f"{rule.domain}{rule.path}")
+            raise refused("CreateRule", errors.AlreadyExists, f"{rule.domain}{rule.path}")
         if known.sni != (binding is not None):
-            raise _refused("CreateRule", errors.InvalidRequest, "certificate at the wrong level")
+            raise refused("CreateRule", errors.InvalidRequest, "certificate at the wrong level")
         made = Rule(
             id=LocationId(f"loc-{next(self._ids)}"),
             domain=rule.domain,
@@ -226,11 +212,11 @@ class FakeLoadBalancers:
     ) -> None:
         def change(known: Listener) -> Listener:
             if all(r.domain != domain for r in known.rules):
-                raise _refused("ModifyDomainAttributes", errors.CloudNotFound, domain)
+                raise refused("ModifyDomainAttributes", errors.CloudNotFound, domain)
             if name is not None and any(r.domain == name for r in known.rules):
-                raise _refused("ModifyDomainAttributes", errors.AlreadyExists, name)
+                raise refused("ModifyDomainAttributes", errors.AlreadyExists, name)
             if binding is not None and not known.sni:
-                raise _refused("ModifyDomainAttributes", errors.InvalidRequest, "SNI is off")
+                raise refused("ModifyDomainAttributes", errors.InvalidRequest, "SNI is off")
             mine = {r.id for r in known.rules if r.domain == domain}
             changed = _map_rules(
                 known,
@@ -253,7 +239,7 @@ class FakeLoadBalancers:
         def delete(known: Listener) -> Listener:
             left = tuple(r for r in known.rules if r.id not in locations)
             if left and all(not r.default for r in left):
-                raise _refused("DeleteRule", errors.InvalidRequest, "the default domain needs a successor")
+                raise refused("DeleteRule", errors.InvalidRequest, "the default domain needs a successor")
             return replace(known, rules=left)
 
         self._change("delete rules", balancer, listener, delete)
@@ -267,7 +253,7 @@ class FakeLoadBalancers:
             for routed in targets:
                 known = _map_rules(known, {routed.location}, partial(_with_target, target=routed.target))
             if any(len(rule.targets) > self.limits.targets for rule in known.rules):
-                raise _refused("BatchRegisterTargets", errors.QuotaExceeded, "too many targets")
+                raise refused("BatchRegisterTargets", errors.QuotaExceeded, "too many targets")
             return known
 
         self._change("register", balancer, listener, register)
@@ -307,104 +293,11 @@ class FakeLoadBalancers:
     def _known(self, balancer: LoadBalancer, listener: ListenerId, action: str) -> Listener:
         found = self.state.get(listener)
         if found is None or found[0] != balancer.id:
-            raise _refused(action, errors.CloudNotFound, listener)
+            raise refused(action, errors.CloudNotFound, listener)
         return found[1]
 
 
-class FakeCertificateStore:
-    """The certificate service; it refuses to delete what is bound.
-
-    Attributes:
-        foreign: what somebody else uploaded, before us; chains by id.
-        names_newest: which of several equal certificates the service names.
-    """
-
-    def __init__(self, faults: Faults, balancers: FakeLoadBalancers, *, cluster: str) -> None:
-        self._faults = faults
-        self._balancers = balancers
-        self._cluster = cluster
-        self._ids = count(1)
-        self.uploads: dict[CertId, Upload] = {}
-        self.expired = 0
-        self.foreign: dict[CertId, str] = {}
-        self.names_newest = False
-        self.others: dict[CertId, DescribedCertificate] = {}
-        self.used_by_other_products: set[CertId] = set()
-        self.used_elsewhere: dict[CertId, list[str]] = {}
-        self.unreachable: errors.CloudError | None = None
-        self.quota: int | None = None
-        self.before_delete: list[Callable[[CloudCertificate], None]] = []
-        self.pauses = 0
-        """How often others get their turn before a call is answered."""
-
-    async def _pause(self) -> None:
-        for _ in range(self.pauses):
-            await asyncio.sleep(0)
-        if self.unreachable is not None:
-            raise self.unreachable
-
-    def expire_reads(self) -> None:
-        self.expired += 1
-
-    async def inventory(self) -> Sequence[CloudCertificate]:
-        await self._pause()
-        known = (upload.certificate for upload in self.uploads.values())
-        return [certificate for certificate in known if certificate.owner.cluster == self._cluster]
-
-    async def upload(
-        self,
-        kind: CertificateKind,
-        *,
-        chain: str,
-        key: str,
-        alias: str,
-        owner: CertificateOwner,
-        fingerprint: Fingerprint,
-        tags: Mapping[str, str],
-    ) -> CertId:
-        await self._pause()
-        if self.quota is not None and len(self.uploads) >= self.quota:
-            raise _refused("UploadCertificate", errors.CertificateQuotaExceeded, "too many")
-        made = CertId(f"cert-{next(self._ids)}")
-        with self._faults.write(f"UploadCertificate {kind} {alias}", cloud=True):
-            certificate = CloudCertificate(
-                id=made, kind=kind, fingerprint=fingerprint, owner=owner, copy_of=self._foreign_copy(chain)
-            )
-            self.uploads[made] = Upload(certificate, chain, key, tags)
-        return made
-
-    def _foreign_copy(self, chain: str) -> CertId | None:
-        return next((one for one, text in self.foreign.items() if text == chain), None)
-
-    async def copy_of(self, chain: str) -> CertId | None:
-        texts = {**self.foreign, **{one: upload.chain for one, upload in self.uploads.items()}}
-        equal = [one for one, text in texts.items() if text == chain]
-        if not equal:
-            return None
-        return equal[-1] if self.names_newest else equal[0]
-
-    async def authorities_in(self, certificate: CertId) -> int:
-        return self.foreign.get(certificate, "").count("BEGIN CERTIFICATE")
-
-    async def describe(self, certificate: CertId) -> DescribedCertificate | None:
-        return self.others.get(certificate)
-
-    async def users(self, certificate: CertId) -> Sequence[str]:
-        await self._pause()
-        return [*self._balancers.users_of(certificate), *self.used_elsewhere.get(certificate, ())]
-
-    async def delete(self, certificate: CertId) -> None:
-        await self._pause()
-        for check in self.before_delete:
-            if certificate in self.uploads:
-                check(self.uploads[certificate].certificate)
-        with self._faults.write(f"DeleteCertificate {certificate}", cloud=True):
-            if self._balancers.users_of(certificate) or certificate in self.used_by_other_products:
-                raise _refused("DeleteCertificate", errors.InUse, certificate)
-            self.uploads.pop(certificate, None)
-
-
-def _refused(action: str, kind: type[errors.CloudError], message: str) -> errors.CloudError:
+def refused(action: str, kind: type[errors.CloudError], message: str) -> errors.CloudError:
     return kind(action, "Fake", message, "request-0")
 
 
@@ -426,7 +319,7 @@ def _with_default(listener: Listener, domain: str) -> Listener:
 def _map_rules(listener: Listener, which: set[LocationId], change: Callable[[Rule], Rule]) -> Listener:
     missing = which - {rule.id for rule in listener.rules}
     if missing:
-        raise _refused("Modify", errors.CloudNotFound, ", ".join(sorted(missing)))
+        raise refused("Modify", errors.CloudNotFound, ", ".join(sorted(missing)))
     rules = tuple(change(rule) if rule.id in which else rule for rule in listener.rules)
     return replace(listener, rules=rules)
 

@@ -4,7 +4,8 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from unit.fakes.cloud import FakeCertificateStore, FakeLoadBalancers
+from unit.fakes.certificates import FakeCertificateStore
+from unit.fakes.cloud import FakeLoadBalancers
 from unit.fakes.cluster import FakeClock, FakeKube, FakeRecorder, FakeView, Manifest
 from unit.fakes.faults import Faults
 
