@@ -206,7 +206,9 @@ class DoorWatch:
 
     def assert_closed(self) -> None:
         """Complain when a domain of the manifest lets in others than it should."""
-        assert not {name for name in self.open_doors() if self._slot_of(name) is not None}
+        left = {name for name in self.open_doors() if self._slot_of(name) is not None}
+        said = self.world.condition(Kind.MUTUAL_TLS_LISTENER, REF.name, "Ready")
+        assert not left, f"{left} stay open; Ready is {said}"
 
     def assert_in_order(self) -> None:
         """Complain unless the cloud is as the manifest says."""

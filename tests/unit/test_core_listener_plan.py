@@ -255,6 +255,17 @@ def test_a_renamed_path_is_served_throughout_its_old_rule_goes_when_the_new_one_
     assert [action.stage for action in found.actions] == [Stage.RULES, Stage.TARGETS, Stage.SURPLUS]
 
 
+def test_the_door_of_a_domain_that_stays_is_closed_and_its_surplus_route_serves_until_the_other_does() -> (
+    None
+):
+    one_way = replace(RIGHT, mutual=False, ca_certificate_id=None)
+    known = replace(SNI_GOOD, rules=(replace(rule("a.example", "/old", tls=one_way), default=False),))
+    found = plan(SNI, known)
+    assert [type(action) for action in found.next_stage()] == [actions.CloseDomain]
+    (deletion,) = [action for action in found.actions if isinstance(action, actions.DeleteRules)]
+    assert deletion.stage is Stage.SURPLUS
+
+
 def test_a_strangers_domain_that_lets_everybody_in_goes_before_anything_else() -> None:
     one_way = TlsBinding(mutual=False, required=False, certificate_id=SERVER, ca_certificate_id=None)
     stranger = rule("x.example", tls=one_way)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from builders import authority_manifest, domain_manifest, listener_manifest, node
+from unit.fakes.faults import Fault
 from unit.fakes.world import BALANCER, World
 
 from mtls_operator.api.meta import Kind, ObjectRef
@@ -122,3 +123,23 @@ async def test_an_authority_that_is_gone_leaves_no_key_in_memory() -> None:
     await world.settle()
     assert (Kind.CERTIFICATE_AUTHORITY, ObjectRef("edge", "clients")) not in world.kube.objects
     assert ObjectRef("edge", "clients") not in world.signers.held()
+
+
+async def test_a_listener_that_is_renamed_before_its_first_pass_has_ended_is_known_again_and_closed() -> None:
+    whole = World()
+    whole.view.held_nodes = [node(1)]
+    whole.apply(authority_manifest(), listener_manifest())
+    await whole.settle()
+    number = next(n for n, write in enumerate(whole.faults.writes) if write.startswith("create rules"))
+    world = World()
+    world.view.held_nodes = [node(1)]
+    world.apply(authority_manifest(), listener_manifest())
+    world.faults.plan(number, Fault.ACCESS_DENIED)
+    await world.pass_over_all()
+    closed = ours(world)
+
+    world.balancers.edit(closed.id, lambda known: replace(known, name="renamed", tls=one_way(known.tls)))
+    world.restart()
+    await world.settle()
+
+    assert (ours(world).id, ours(world).name, ours(world).tls) == (closed.id, closed.name, closed.tls)

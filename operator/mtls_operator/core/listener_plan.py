@@ -209,7 +209,10 @@ def _rule_changes(desired: DesiredListener, listener: Listener) -> Iterator[Acti
     if missing:
         yield actions.CreateRules(listener=listener.id, rules=tuple(missing))
     surplus = _deletable(desired, listener, kept)
-    strangers = [rule for rule in surplus if desired.sni and rule.is_open and not rule.default]
+    # The door of a domain that stays is closed instead: its other routes need what serves now.
+    staying = {domain.name for domain in desired.domains}
+    opened = [rule for rule in surplus if desired.sni and rule.is_open and rule.domain not in staying]
+    strangers = [rule for rule in opened if not rule.default]
     yield from _deletion(listener, strangers, actions.Stage.PROTECT)
     yield from _deletion(listener, [r for r in surplus if r not in strangers], actions.Stage.SURPLUS)
 

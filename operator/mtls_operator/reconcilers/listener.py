@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.api.listener_status import ListenerStatus
     from mtls_operator.api.meta import ObjectRef
-    from mtls_operator.core.cloud import CertId, LoadBalancer
+    from mtls_operator.core.cloud import CertId, Listener, LoadBalancer
     from mtls_operator.core.desired import DesiredListener
     from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, View
     from mtls_operator.reconcilers.execute import Executor
@@ -113,7 +113,8 @@ class ListenerBehaviour:
             making = self._planning.result if metadata.is_plan_only else self._make
             result = await making(resource)
         except OperatorError as error:
-            result = Result(status=_after_failure(resource), outcome=error, cut_short=True)
+            status = _after_failure(resource, self._observer.seen(resource.ref))
+            result = Result(status=status, outcome=error, cut_short=True)
         finally:
             # By now it has claimed the certificates that it wants, or cannot want any yet.
             self._inventory.saw(resource.ref)
@@ -191,7 +192,13 @@ class ListenerBehaviour:
         return Result(status=resource.status, outcome=hindrance) if hindrance is not None else None
 
 
-def _after_failure(resource: MutualTLSListener) -> ListenerStatus:
-    """Return the status of a pass that could not plan: a plan that nothing is held back from is over."""
+def _after_failure(resource: MutualTLSListener, seen: Listener | None) -> ListenerStatus:
+    """Return the status of a pass that did not get to its end.
+
+    A plan that nothing is held back from is over. By its id the listener is known again when somebody
+    renames it, however long the rest cannot be done.
+    """
     keeps = resource.metadata.is_plan_only or resource.spec.drift_policy is DriftPolicy.REPORT
-    return resource.status if keeps else resource.status.model_copy(update={"plan": ()})
+    plan = {} if keeps else {"plan": ()}
+    identity = {} if seen is None else {"listener_id": seen.id, "create_time": seen.create_time}
+    return resource.status.model_copy(update={**plan, **identity})

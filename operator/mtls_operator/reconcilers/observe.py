@@ -52,12 +52,25 @@ class Observer:
         self._clock = clock
         self._cluster = cluster
         self._draining: dict[ObjectRef, dict[Place, datetime]] = {}
+        self._seen: dict[ObjectRef, Listener] = {}
 
     async def find(self, resource: MutualTLSListener, balancer: LoadBalancer) -> Listener | None:
         """Return our listener, None when there is none."""
         return self._ours(resource, await self._balancers.listeners(balancer))
 
+    def seen(self, ref: ObjectRef) -> Listener | None:
+        """Return the object's listener as the last look showed it, None when it showed none."""
+        return self._seen.get(ref)
+
     def _ours(self, resource: MutualTLSListener, listeners: Sequence[Listener]) -> Listener | None:
+        found = self._find_ours(resource, listeners)
+        if found is None:
+            self._seen.pop(resource.ref, None)
+        else:
+            self._seen[resource.ref] = found
+        return found
+
+    def _find_ours(self, resource: MutualTLSListener, listeners: Sequence[Listener]) -> Listener | None:
         """Ours is what carries our name; or, renamed by somebody, what has the id and age in status.
 
         Not so when the name is that of another object that wants the port: then it was adopted there.
@@ -155,6 +168,7 @@ class Observer:
     def forget(self, ref: ObjectRef) -> None:
         """Drop the clocks of an object that is gone."""
         self._draining.pop(ref, None)
+        self._seen.pop(ref, None)
 
 
 def _require_same_sni(resource: MutualTLSListener, listener: Listener) -> None:
