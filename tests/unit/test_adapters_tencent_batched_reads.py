@@ -101,6 +101,23 @@ def test_a_failure_is_forgotten_and_one_who_gives_up_takes_nothing_from_the_othe
     assert run_virtually(play()) == 0
 
 
+def test_a_read_that_is_broken_off_leaves_nobody_waiting_and_the_next_one_is_made() -> None:
+    source = Source()
+
+    async def play() -> int | None:
+        reads: BatchedReads[str, str, int] = BatchedReads(source.read, 20)
+        asked = [asyncio.create_task(reads.get("lb-1", "a"))]
+        await asyncio.sleep(0.5)
+        asked.append(asyncio.create_task(reads.get("lb-1", "b")))
+        await asyncio.sleep(0)
+        reads._reading["lb-1"].cancel()
+        answers = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
+        assert [type(answer) for answer in answers] == [errors.Unavailable] * 2
+        return await reads.get("lb-1", "a")
+
+    assert run_virtually(play()) == 0
+
+
 def balancer(number: int) -> LoadBalancer:
     return LoadBalancer(id=LoadBalancerId(f"lb-{number}"), region="r", addresses=(), tags={}, ready=True)
 

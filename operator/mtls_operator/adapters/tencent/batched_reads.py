@@ -16,7 +16,7 @@ from mtls_operator.core.lanes import Lane, lane_under_way
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-_GATHER_SECONDS: Final = {Lane.PROTECT: 0.0, Lane.CHANGE: 0.005, Lane.CONSEQUENCE: 0.02, Lane.RESYNC: 0.05}
+GATHER_SECONDS: Final = {Lane.PROTECT: 0.0, Lane.CHANGE: 0.005, Lane.CONSEQUENCE: 0.02, Lane.RESYNC: 0.05}
 """Passes that began together come together here, and stay together from one read to the next. Who is in
 no hurry waits for more of them: a call for each would keep the account's rate from who is."""
 _OF_ONE: Final = (errors.CloudNotFound, errors.InvalidRequest, errors.AccessDenied)
@@ -52,14 +52,23 @@ class BatchedReads(Generic[G, K, V]):
 
     async def _read_group(self, group: G) -> None:
         """Read until nobody has asked meanwhile."""
-        while group in self._asked:
-            # The lane is that of who asked first.
-            await asyncio.sleep(_GATHER_SECONDS[lane_under_way()])
-            asked = self._asked.pop(group)
-            keys = list(asked)
-            chunks = [keys[start : start + self._most] for start in range(0, len(keys), self._most)]
+        try:
+            while group in self._asked:
+                # The lane is that of who asked first.
+                await asyncio.sleep(GATHER_SECONDS[lane_under_way()])
+                await self._read_all(group, self._asked.pop(group))
+        finally:
+            del self._reading[group]
+            # Only when this was broken off is anybody left: nobody would answer.
+            _give_up(self._asked.pop(group, {}).values())
+
+    async def _read_all(self, group: G, asked: Mapping[K, asyncio.Future[V | None]]) -> None:
+        keys = list(asked)
+        chunks = [keys[start : start + self._most] for start in range(0, len(keys), self._most)]
+        try:
             await asyncio.gather(*(self._answer(group, {key: asked[key] for key in c}) for c in chunks))
-        del self._reading[group]
+        finally:
+            _give_up(asked.values())
 
     async def _answer(self, group: G, asked: Mapping[K, asyncio.Future[V | None]]) -> None:
         try:
@@ -75,6 +84,14 @@ class BatchedReads(Generic[G, K, V]):
             for key, future in asked.items():
                 if not future.done():
                     future.set_result(found.get(key))
+
+
+def _give_up(futures: Iterable[asyncio.Future[V | None]]) -> None:
+    """Answer those that nobody will answer any more: who waits for ever is a worker less."""
+    _fail(
+        futures,
+        errors.Unavailable("a read of the cloud", "BrokenOff", "it was given up before the answer came"),
+    )
 
 
 def _fail(futures: Iterable[asyncio.Future[V | None]], error: Exception) -> None:
