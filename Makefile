@@ -100,9 +100,10 @@ fuzz: $(STAMP) ## 50,000 requests from the SDK's models, and broken PEM texts, i
 	@PYTHONPATH=tests $(BIN)/python -m fuzz
 
 .PHONY: bench
-bench: $(STAMP) ## how fast the simulator is in a large cloud; also: bench-operator, bench-listeners
+bench: $(STAMP) ## how fast the simulator is in a large cloud, and how many calls listeners take, as tables
 	@PYTHONPATH=tests $(BIN)/python -m bench.simulator_speed
 	@PYTHONPATH=tests $(BIN)/python -m bench.data_plane_speed
+	@PYTHONPATH=tests $(BIN)/python -m bench.listener_speed
 
 .PHONY: bench-operator
 bench-operator: $(STAMP) ## how fast the operator issues, rotates and restarts on a real API server
