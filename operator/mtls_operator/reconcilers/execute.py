@@ -76,7 +76,7 @@ class Executor:
             case actions.CreateRules():
                 rules = [(rule, at.resolve(rule.tls) if rule.tls else None) for rule in action.rules]
                 await self._balancers.create_rules(lb, at.listener(action.listener), rules)
-            case actions.ChangeDomain():
+            case actions.ChangeDomain() | actions.RenameDomain():
                 await self._balancers.change_domain(
                     lb,
                     action.listener,
@@ -84,16 +84,7 @@ class Executor:
                     binding=at.resolve(action.tls) if action.tls is not None else None,
                     http2=action.http2,
                     make_default=action.make_default,
-                )
-            case actions.RenameDomain():
-                await self._balancers.change_domain(
-                    lb,
-                    action.listener,
-                    action.domain,
-                    binding=at.resolve(action.tls) if action.tls is not None else None,
-                    http2=action.http2,
-                    make_default=action.make_default,
-                    name=action.name,
+                    name=action.name if isinstance(action, actions.RenameDomain) else None,
                 )
             case actions.ChangeRule():
                 await self._balancers.change_rule(lb, action.listener, action.location, action.rule)
