@@ -51,7 +51,6 @@ from mtls_operator.reconcilers.ledger import Ledger
 from mtls_operator.reconcilers.listener_assembly import assemble_listeners
 from mtls_operator.reconcilers.loop import Loop
 from mtls_operator.reconcilers.orphans import OrphanCollector
-from mtls_operator.reconcilers.others_certs import CertificatesOfOthers
 from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.probes import Probes
 from mtls_operator.reconcilers.publication import Publication
@@ -60,7 +59,6 @@ from mtls_operator.reconcilers.revocation import Revocation
 from mtls_operator.reconcilers.root_uploads import RootUploads
 from mtls_operator.reconcilers.roots import Roots
 from mtls_operator.reconcilers.rotation import Rotation
-from mtls_operator.reconcilers.server_certs import ServerCertificates
 from mtls_operator.reconcilers.signers import Signers
 from mtls_operator.reconcilers.verification import NoVerification, Verification
 
@@ -197,14 +195,8 @@ def _assemble(
         store=store,
         inventory=inventory,
         signers=signers,
-        certificates=ServerCertificates(
-            kube=kube,
-            signers=signers,
-            issuing=issuing,
-            others=CertificatesOfOthers(kube, store, clock),
-            clock=clock,
-            wake=queue.add,
-        ),
+        issuing=issuing,
+        wake=queue.add,
         verification=verification if config.verification.enabled else NoVerification(),
         access=access,
         allow_always=config.adoption.allow_always,

@@ -3,6 +3,7 @@
     planning       with plan-only: what would be done, and nothing else
     permitted      may the namespace use the load balancer?
     server_certs   which certificates, and whom to admit?
+    desires        what should be in the cloud?
     rounds         look, plan, perform a stage, look again
     server_secrets   which Secrets are left over?
     listener_report, drift_report   what the status says
@@ -19,7 +20,6 @@ from typing import TYPE_CHECKING
 
 from mtls_operator.api.listener_policy import DriftPolicy
 from mtls_operator.api.subject import DeletionPolicy
-from mtls_operator.core.build import build_listener, listener_name
 from mtls_operator.core.drift import require_closed
 from mtls_operator.core.listener_plan import plan_closing
 from mtls_operator.core.listener_status import remembered_admissions
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from mtls_operator.api.listener_status import ListenerStatus
     from mtls_operator.api.meta import ObjectRef
     from mtls_operator.core.cloud import CertId, Listener, LoadBalancer
-    from mtls_operator.core.desired import DesiredListener
-    from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, View
+    from mtls_operator.ports import CertificateStore, Kube
+    from mtls_operator.reconcilers.desires import Desires
     from mtls_operator.reconcilers.execute import Executor
     from mtls_operator.reconcilers.inventory import Inventory
     from mtls_operator.reconcilers.listener_report import ListenerReport
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mtls_operator.reconcilers.permitted import PermittedBalancers
     from mtls_operator.reconcilers.planning import Planning
     from mtls_operator.reconcilers.rounds import Rounds
-    from mtls_operator.reconcilers.server_certs import Bindings, ServerCertificates
+    from mtls_operator.reconcilers.server_certs import ServerCertificates
     from mtls_operator.reconcilers.server_secrets import ServerSecrets
     from mtls_operator.reconcilers.teardown import Teardown
     from mtls_operator.reconcilers.verification import Verifies
@@ -56,12 +56,11 @@ class ListenerBehaviour:
         self,
         *,
         kube: Kube,
-        view: View,
-        balancers: LoadBalancers,
         store: CertificateStore,
         inventory: Inventory,
         permitted: PermittedBalancers,
         certificates: ServerCertificates,
+        desires: Desires,
         observer: Observer,
         executor: Executor,
         rounds: Rounds,
@@ -70,17 +69,14 @@ class ListenerBehaviour:
         report: ListenerReport,
         verification: Verifies,
         teardown: Teardown,
-        clock: Clock,
-        cluster: str,
     ) -> None:
         """Take the ports and the parts of a pass."""
         self._kube = kube
-        self._view = view
-        self._balancers = balancers
         self._store = store
         self._inventory = inventory
         self._permitted = permitted
         self._certificates = certificates
+        self._desires = desires
         self._observer = observer
         self._executor = executor
         self._rounds = rounds
@@ -89,8 +85,6 @@ class ListenerBehaviour:
         self._report = report
         self._verification = verification
         self._teardown = teardown
-        self._clock = clock
-        self._cluster = cluster
 
     async def read(self, ref: ObjectRef) -> MutualTLSListener | None:
         """Return the object, None when there is none."""
@@ -133,7 +127,8 @@ class ListenerBehaviour:
             await self._kube.add_finalizer(resource)
         try:
             bindings = await self._certificates.ensure(resource, await self._store.inventory())
-            desired = await self._desired(resource, balancer, bindings)
+            secrets = {fingerprint: m.secret for fingerprint, m in bindings.material.items()}
+            desired = await self._desires.listener(resource, balancer, bindings, secrets)
         except OperatorError:
             await self._close_doors(resource, balancer, await self._certificates.admissions(resource))
             raise
@@ -165,21 +160,6 @@ class ListenerBehaviour:
             return
         for action in plan_closing(admitted, listener):
             await self._executor.close(action, balancer)
-
-    async def _desired(
-        self, resource: MutualTLSListener, balancer: LoadBalancer, bindings: Bindings
-    ) -> DesiredListener:
-        quotas = await self._balancers.quotas(balancer.region)
-        return build_listener(
-            resource,
-            name=listener_name(self._cluster, resource),
-            bindings=bindings.by_domain,
-            secrets={fingerprint: m.secret for fingerprint, m in bindings.material.items()},
-            nodes=self._view.nodes(),
-            services=self._view.services(resource.metadata.namespace),
-            now=self._clock.now(),
-            most_targets=quotas.targets,
-        )
 
     async def tear_down(self, resource: MutualTLSListener) -> Result | None:
         """Undo what the object did in the cloud, unless it is to stay there; its doors are tried no more."""

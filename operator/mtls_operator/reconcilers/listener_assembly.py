@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtls_operator.reconcilers.adoption import Adoption
+from mtls_operator.reconcilers.desires import Desires
 from mtls_operator.reconcilers.drift_events import DriftEvents
 from mtls_operator.reconcilers.execute import Executor
 from mtls_operator.reconcilers.foresight import Foresight
@@ -18,6 +19,7 @@ from mtls_operator.reconcilers.others_certs import CertificatesOfOthers
 from mtls_operator.reconcilers.permitted import PermittedBalancers
 from mtls_operator.reconcilers.planning import Planning
 from mtls_operator.reconcilers.rounds import Rounds
+from mtls_operator.reconcilers.server_certs import ServerCertificates
 from mtls_operator.reconcilers.server_secrets import ServerSecrets
 from mtls_operator.reconcilers.teardown import Teardown
 
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from mtls_operator.core.balancer_access import BalancerAccess
-    from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, Recorder, View
+    from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, Recorder, View, Wake
     from mtls_operator.reconcilers.inventory import Inventory
-    from mtls_operator.reconcilers.server_certs import ServerCertificates
+    from mtls_operator.reconcilers.issuing import Issuing
     from mtls_operator.reconcilers.signers import Signers
     from mtls_operator.reconcilers.verification import Verifies
 
@@ -39,8 +41,9 @@ def assemble_listeners(
     balancers: LoadBalancers,
     store: CertificateStore,
     inventory: Inventory,
-    certificates: ServerCertificates,
     signers: Signers,
+    issuing: Issuing,
+    wake: Wake,
     verification: Verifies,
     access: BalancerAccess,
     allow_always: bool,
@@ -53,6 +56,11 @@ def assemble_listeners(
 
     `allow_always` is the configuration's consent to adoptionPolicy Always.
     """
+    others = CertificatesOfOthers(kube, store, clock)
+    certificates = ServerCertificates(
+        kube=kube, signers=signers, issuing=issuing, others=others, clock=clock, wake=wake
+    )
+    desires = Desires(view, balancers, clock, cluster=cluster)
     permitted = PermittedBalancers(balancers, access, regions)
     adoption = Adoption(
         store=store,
@@ -68,12 +76,11 @@ def assemble_listeners(
     report = ListenerReport(balancers, observer, verification, clock)
     return ListenerBehaviour(
         kube=kube,
-        view=view,
-        balancers=balancers,
         store=store,
         inventory=inventory,
         permitted=permitted,
         certificates=certificates,
+        desires=desires,
         observer=observer,
         executor=executor,
         rounds=Rounds(
@@ -88,15 +95,13 @@ def assemble_listeners(
         secrets=ServerSecrets(kube),
         planning=Planning(
             kube=kube,
-            view=view,
-            balancers=balancers,
             store=store,
             permitted=permitted,
-            foresight=Foresight(certificates, CertificatesOfOthers(kube, store, clock), signers, clock),
+            foresight=Foresight(certificates, others, signers, clock),
+            desires=desires,
             observer=Observer(balancers, inventory, view, adoption, clock, cluster=cluster),
             report=report,
             clock=clock,
-            cluster=cluster,
         ),
         report=report,
         verification=verification,
@@ -108,6 +113,4 @@ def assemble_listeners(
             recorder=recorder,
             clock=clock,
         ),
-        clock=clock,
-        cluster=cluster,
     )

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mtls_operator.api.meta import ObjectRef
-from mtls_operator.core.build import build_listener, listener_name
 from mtls_operator.core.conditions import PROGRAMMED, Aspect
 from mtls_operator.core.draft import stand_in
 from mtls_operator.core.feasible import require_feasible
@@ -23,10 +22,10 @@ from mtls_operator.reconcilers.passes import Note, Result
 if TYPE_CHECKING:
     from mtls_operator.api.listener import MutualTLSListener
     from mtls_operator.core.cloud import Listener, LoadBalancer
-    from mtls_operator.core.cloud_quota import Quotas
     from mtls_operator.core.desired import DesiredListener
-    from mtls_operator.ports import CertificateStore, Clock, Kube, LoadBalancers, View
-    from mtls_operator.reconcilers.foresight import Foresight, Outlook
+    from mtls_operator.ports import CertificateStore, Clock, Kube
+    from mtls_operator.reconcilers.desires import Desires
+    from mtls_operator.reconcilers.foresight import Foresight
     from mtls_operator.reconcilers.listener_report import ListenerReport
     from mtls_operator.reconcilers.observe import Observer
     from mtls_operator.reconcilers.permitted import PermittedBalancers
@@ -54,27 +53,23 @@ class Planning:
         self,
         *,
         kube: Kube,
-        view: View,
-        balancers: LoadBalancers,
         store: CertificateStore,
         permitted: PermittedBalancers,
         foresight: Foresight,
+        desires: Desires,
         observer: Observer,
         report: ListenerReport,
         clock: Clock,
-        cluster: str,
     ) -> None:
         """Take the ports and an observer of its own: a plan must not touch the clocks of draining targets."""
         self._kube = kube
-        self._view = view
-        self._balancers = balancers
         self._store = store
         self._permitted = permitted
         self._foresight = foresight
+        self._desires = desires
         self._observer = observer
         self._report = report
         self._clock = clock
-        self._cluster = cluster
 
     async def result(self, resource: MutualTLSListener) -> Result:
         """Return what would be done.
@@ -129,7 +124,7 @@ class Planning:
         balancer = await self._permitted.reach(planned)
         self._permitted.require(planned, balancer)
         outlook = await self._foresight.look(planned, await self._store.inventory())
-        desired = self._desired(planned, outlook, await self._balancers.quotas(balancer.region))
+        desired = await self._desires.listener(planned, balancer, outlook.bindings, outlook.secrets)
         observed = await self._observer.observe(planned, balancer, desired, outlook.bindings)
         plan = plan_listener(desired, observed, self._clock.now())
         require_feasible(plan, desired, observed)
@@ -139,16 +134,4 @@ class Planning:
             desired=desired,
             bindings=outlook.bindings,
             listener=observed.listener,
-        )
-
-    def _desired(self, planned: MutualTLSListener, outlook: Outlook, quotas: Quotas) -> DesiredListener:
-        return build_listener(
-            planned,
-            name=listener_name(self._cluster, planned),
-            bindings=outlook.bindings.by_domain,
-            secrets=outlook.secrets,
-            nodes=self._view.nodes(),
-            services=self._view.services(planned.metadata.namespace),
-            now=self._clock.now(),
-            most_targets=quotas.targets,
         )

@@ -25,14 +25,12 @@ from mtls_operator.reconcilers.ledger import Ledger
 from mtls_operator.reconcilers.listener_assembly import assemble_listeners
 from mtls_operator.reconcilers.loop import MakesPasses
 from mtls_operator.reconcilers.orphans import OrphanCollector
-from mtls_operator.reconcilers.others_certs import CertificatesOfOthers
 from mtls_operator.reconcilers.passes import Reconciler
 from mtls_operator.reconcilers.publication import Publication
 from mtls_operator.reconcilers.revocation import Revocation
 from mtls_operator.reconcilers.root_uploads import RootUploads
 from mtls_operator.reconcilers.roots import Roots
 from mtls_operator.reconcilers.rotation import Rotation
-from mtls_operator.reconcilers.server_certs import ServerCertificates
 from mtls_operator.reconcilers.signers import Signers
 from mtls_operator.reconcilers.verification import NoVerification, Verifies
 
@@ -116,14 +114,8 @@ class World:
             signers=signers,
             access=self.access,
             allow_always=self.allow_always,
-            certificates=ServerCertificates(
-                kube=kube,
-                signers=signers,
-                issuing=issuing,
-                others=CertificatesOfOthers(kube, self.uploads, clock),
-                clock=clock,
-                wake=self.woken_up,
-            ),
+            issuing=issuing,
+            wake=self.woken_up,
             verification=self.verification(issuing),
             regions=(REGION,),
             recorder=recorder,
