@@ -7,6 +7,7 @@ from mtls_operator.api.authority import CertificateAuthority
 from mtls_operator.api.client_cert import ClientCert
 from mtls_operator.api.listener import MutualTLSListener
 from mtls_operator.api.meta import ObjectRef
+from mtls_operator.core.cloud import HealthCheck
 from mtls_operator.core.cluster import Node, Service, ServicePort
 from mtls_operator.core.server_cert import CloudSlot, IssuedSlot, ReferencedSlot, slots
 
@@ -82,6 +83,22 @@ def slots_with_secrets(listener: MutualTLSListener) -> list[IssuedSlot | Referen
 def _with_uid(manifest: Manifest) -> Manifest:
     metadata = {**manifest["metadata"], "uid": f"uid-{manifest['metadata']['name']}"}
     return {**manifest, "metadata": metadata}
+
+
+def health_check(**fields: Any) -> HealthCheck:
+    """Return a rule's health check with the cloud's own times."""
+    known: dict[str, Any] = {
+        "enabled": True,
+        "domain": "",
+        "path": "/",
+        "method": "HEAD",
+        "interval": 5,
+        "timeout": 2,
+        "healthy_threshold": 3,
+        "unhealthy_threshold": 3,
+        "codes": frozenset({"2xx"}),
+    }
+    return HealthCheck(**{**known, **fields})
 
 
 def node(number: int = 1, **fields: Any) -> Node:

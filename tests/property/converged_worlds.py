@@ -5,13 +5,12 @@ import copy
 from typing import Any
 
 import foreign_pki
-from builders import FAST_KEY, authority_manifest, domain_manifest, listener_manifest, node
+from builders import FAST_KEY, authority_manifest, domain_manifest, health_check, listener_manifest, node
 from unit.fakes.world import BALANCER, World
 
 from mtls_operator.core.cloud import (
     CertId,
     Endpoint,
-    HealthCheck,
     Listener,
     ListenerId,
     LocationId,
@@ -40,17 +39,7 @@ FOREIGN = Listener(
             scheduler="IP_HASH",
             backend_protocol="HTTP",
             session_seconds=0,
-            health_check=HealthCheck(
-                enabled=False,
-                domain="",
-                path="/",
-                method="HEAD",
-                interval=5,
-                timeout=2,
-                healthy_threshold=3,
-                unhealthy_threshold=3,
-                codes=frozenset(),
-            ),
+            health_check=health_check(enabled=False, codes=frozenset()),
             tls=None,
             targets=(Target(endpoint=Endpoint(instance_id="ins-9", port=30080), weight=7),),
         ),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from builders import NOW
+from builders import NOW, health_check
 
 from mtls_operator.core import actions
 from mtls_operator.core.actions import Action, Stage, Tls
@@ -30,10 +30,7 @@ TARGET = Target(endpoint=Endpoint(instance_id="ins-1", port=30080), weight=10)
 
 
 def check(domain: str) -> HealthCheck:
-    return HealthCheck(
-        enabled=True, domain=domain, path="/", method="HEAD", interval=5, timeout=2,
-        healthy_threshold=3, unhealthy_threshold=3, codes=frozenset({"2xx"}),
-    )  # fmt: skip
+    return health_check(domain=domain)
 
 
 def domain(name: str, *paths: str, default: bool = False, sni: bool = True) -> DesiredDomain:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from builders import NOW
+from builders import NOW, health_check
 
 from mtls_operator.core import actions
 from mtls_operator.core.actions import Action, Plan, Stage, Tls
@@ -12,7 +12,6 @@ from mtls_operator.core.cloud import (
     CertId,
     Endpoint,
     Fingerprint,
-    HealthCheck,
     Listener,
     ListenerId,
     LocationId,
@@ -24,17 +23,7 @@ from mtls_operator.core.cloud import (
 from mtls_operator.core.desired import DesiredDomain, DesiredListener, DesiredRoute, ObservedListener
 from mtls_operator.core.listener_plan import plan_listener
 
-CHECK = HealthCheck(
-    enabled=True,
-    domain="",
-    path="/",
-    method="HEAD",
-    interval=5,
-    timeout=2,
-    healthy_threshold=3,
-    unhealthy_threshold=3,
-    codes=frozenset({"2xx"}),
-)
+CHECK = health_check()
 NEW, OLD = Fingerprint("f" * 64), Fingerprint("0" * 64)
 CA, OTHER_CA = CertId("cert-ca"), CertId("cert-other-ca")
 SERVER, OLD_SERVER = CertId("cert-new"), CertId("cert-old")

@@ -6,13 +6,12 @@ from datetime import timedelta
 from types import MappingProxyType
 
 import pytest
-from builders import NOW
+from builders import NOW, health_check
 
 from mtls_operator.core import actions
 from mtls_operator.core.cloud import (
     CertId,
     Endpoint,
-    HealthCheck,
     Listener,
     ListenerId,
     LocationId,
@@ -32,17 +31,7 @@ CLOSED = TlsBinding(
 )
 ONE_WAY = replace(CLOSED, mutual=False, required=False, ca_certificate_id=None)
 OPTIONAL = replace(CLOSED, required=False)
-CHECK = HealthCheck(
-    enabled=False,
-    domain="",
-    path="/",
-    method="HEAD",
-    interval=5,
-    timeout=2,
-    healthy_threshold=3,
-    unhealthy_threshold=3,
-    codes=frozenset(),
-)
+CHECK = health_check(enabled=False, codes=frozenset())
 DELETION = actions.DeleteListener(listener=LB)
 
 

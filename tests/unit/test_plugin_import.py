@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from builders import NOW, authority_manifest, node, service
+from builders import NOW, authority_manifest, health_check, node, service
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.fakes.plugin import FakeApi, Manifest, run
@@ -45,18 +45,7 @@ BALANCER = LoadBalancer(
     id=LoadBalancerId("lb-1a2b3c4d"), region="ap-guangzhou", addresses=(), tags={}, ready=True
 )
 MUTUAL = TlsBinding(mutual=True, required=True, certificate_id=SERVER, ca_certificate_id=CA)
-CHECK = HealthCheck(
-    enabled=True,
-    domain="a.example",
-    path="/",
-    method="HEAD",
-    interval=5,
-    timeout=2,
-    healthy_threshold=3,
-    unhealthy_threshold=3,
-    codes=frozenset({"2xx", "3xx"}),
-    protocol="HTTP",
-)
+CHECK = health_check(domain="a.example", codes=frozenset({"2xx", "3xx"}), protocol="HTTP")
 AROUND = Surroundings(ref=REF, nodes=NODES, services=[WEB], authority=ObjectRef("edge", "clients"))
 
 
