@@ -236,6 +236,14 @@ def test_a_list_whose_issuer_cannot_be_read_is_refused() -> None:
         inspect_crl(x509.load_der_x509_crl(damaged))
 
 
+def test_a_list_that_names_its_root_by_a_serial_below_zero_is_refused() -> None:
+    der = crl_to_der(_crl())
+    start = der.index(b"\x30\x16\x80\x14")  # the key identifier, which becomes the number of a certificate
+    changed = der[:start] + b"\x30\x16\x82\x14\x80" + der[start + 5 :]
+    with pytest.raises(PkiError, match="cannot be read"):
+        inspect_crl(x509.load_der_x509_crl(changed))
+
+
 def test_the_estimate_holds_for_the_longest_subject_the_largest_signature_and_the_longest_entries() -> None:
     widest = tuple(f"{n:02}" + "x" * 62 for n in range(16))
     subject = Subject(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.utils import CryptographyDeprecationWarning
 
 from mtls_operator.pki.error import PkiError
 from mtls_operator.pki.keys import KeySpec
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 # What cryptography raises when it is asked for a part that it cannot read: names, extensions and keys
 # are parsed then, not before. A TypeError is its answer to a name with a value of the wrong ASN.1 type.
+# Its warning comes before the error that it announces, and in its place where warnings are errors.
 MALFORMED: Final = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
+    CryptographyDeprecationWarning,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )
